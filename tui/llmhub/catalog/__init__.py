@@ -1,0 +1,1 @@
+"""What can be pulled, and what is in it."""

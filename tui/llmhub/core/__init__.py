@@ -1,0 +1,1 @@
+"""What llmhub knows: values and rules, on the standard library alone."""

@@ -1,0 +1,117 @@
+"""What the rest of llmhub asks of the outside world."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from typing import Protocol
+
+from llmhub.core.chat import ChatEvent, ChatRequest
+from llmhub.core.conversations import Chat, ChatSummary
+from llmhub.core.models import DaemonInfo, InstalledModel, LoadedModel, Manifest, ModelDetails, PullEvent
+from llmhub.core.places import Place
+from llmhub.core.totals import Totals
+from llmhub.core.turns import Intent, Turn
+
+
+class Backend(Protocol):
+    """Somewhere a model runs."""
+
+    @property
+    def name(self) -> str:
+        """The configured entry's name: `ollama`, `openrouter`."""
+
+    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
+        """Stream one reply: deltas in order, then exactly one `Finished`.
+
+        Closing the generator closes the connection, and with it the generation.
+
+        Raises:
+            BackendError: nothing else; a vendor's own exceptions stay inside.
+        """
+
+
+class ModelHost(Backend, Protocol):
+    """A daemon that also keeps models. Every method raises `BackendError` and nothing else."""
+
+    @property
+    def url(self) -> str:
+        """Its address, for messages."""
+
+    @property
+    def place(self) -> Place:
+        """Where its own models run, from its address."""
+
+    async def info(self) -> DaemonInfo:
+        """Who answers at the address."""
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        """Installed models, cloud stubs included."""
+
+    async def loaded(self) -> tuple[LoadedModel, ...]:
+        """Models in memory."""
+
+    async def details(self, model: str) -> ModelDetails:
+        """What `show` tells."""
+
+    async def load(self, model: str, num_ctx: int, keep_alive: str | int | None = None) -> None:
+        """Load `model`; returns when it is in memory."""
+
+    async def unload(self, model: str) -> None:
+        """Unload `model`; returns when it is gone from the list of loaded ones."""
+
+    async def delete(self, model: str) -> None:
+        """Remove an installed name."""
+
+    def pull(self, model: str, *, insecure: bool = False) -> AsyncGenerator[PullEvent, None]:
+        """Pull `model`; the last event's status is `success`. Closing the generator pauses the pull.
+
+        Raises:
+            BackendError: also for an error line in the stream, and for a stream that ends without `success`.
+        """
+
+
+class Registry(Protocol):
+    """Where models are pulled from."""
+
+    async def manifest(self, model: str) -> Manifest | None:
+        """What a pull of `model` will bring; `None` when that cannot be known (offline, private, another protocol)."""
+
+
+class Ledger(Protocol):
+    """Where turns are booked. No method raises for want of disk: what cannot be written is kept and tried again."""
+
+    def begin(self, intent: Intent) -> Awaitable[None]:
+        """Note that a turn is being sent. Queued at once; await to know it is on disk."""
+
+    def accepted(self, turn_id: str, generation_id: str) -> Awaitable[None]:
+        """Note the generation id of a turn that has begun. Queued at once."""
+
+    def record(self, turn: Turn) -> Awaitable[bool]:
+        """Book a turn and settle its intent. Queued at once; the result says whether it is durable yet."""
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over everything known, in memory."""
+
+
+class ChatStore(Protocol):
+    """Conversations on disk. Every method returns quickly: reading and writing happen on a thread.
+
+    Raises `StorageError` only from reading; what cannot be written is kept and tried again, and `unsaved` counts it.
+    """
+
+    async def list(self) -> Sequence[ChatSummary]:
+        """All chats, the last used first."""
+
+    async def open(self, chat_id: str) -> Chat:
+        """One chat, whole."""
+
+    def save(self, chat_id: str, entries: Sequence[dict[str, object]]) -> Awaitable[bool]:
+        """Append entries to a chat's file (made on the first one). Queued at once, in order."""
+
+    async def delete(self, chat_id: str) -> None:
+        """Remove a chat."""
+
+    @property
+    def unsaved(self) -> int:
+        """Entries that could not be written yet."""

@@ -1,0 +1,1 @@
+"""Turns on disk, totals in memory."""

@@ -1,0 +1,1 @@
+"""The one HTTP transport, and reading lines and events from it."""

@@ -1,0 +1,1 @@
+"""The append-only TinyDB storage that the ledger and the chats share."""

@@ -1,0 +1,1 @@
+"""Widgets: given a value, they say what happened; they fetch nothing."""
