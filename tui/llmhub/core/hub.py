@@ -1,0 +1,115 @@
+"""Everything the screens share that is not a screen: the daemon and its state, pulls, the ledger, the profile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from llmhub.core.errors import LLMHubError
+from llmhub.core.lanes import LaneGate
+from llmhub.core.memory import MemoryState
+from llmhub.core.ports import ChatStore, Ledger, ModelHost, Registry
+from llmhub.core.profiles import Profile
+from llmhub.core.totals import Totals
+from llmhub.core.watch import HostState, HostWatch
+
+
+class AppMemory(Protocol):
+    """What the app remembers between two runs (the model used last, the cost panel): small, and never needed."""
+
+    def get(self, key: str) -> Any:
+        """What was remembered, or `None`."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Remember; returns at once and never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What bootstrap made, ready to be used."""
+
+    host: ModelHost
+    registry: Registry
+    ledger: Ledger
+    chats: ChatStore
+    memory: Callable[[], Awaitable[MemoryState | None]]
+    app_memory: AppMemory
+    profile: Profile
+    save_profile: Callable[[dict[str, str]], Awaitable[Profile]]
+    """Set some keys of the profile; returns the new version. Raises `ConfigError`."""
+    default_context: int
+    default_max_tokens: int
+    machine_id: str | None = None
+    demo: bool = False
+    offline: bool = False
+    problems: tuple[LLMHubError, ...] = ()
+    """What was found wrong at the start (config, themes, data folder), to be told once."""
+    exports: Path | None = None
+    """Folder for files the person asks for."""
+
+
+Listener = Callable[[], None]
+
+
+class Hub:
+    """Owns the state that outlives screens; calls listeners when it changes."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.gate = LaneGate()
+        self.state = HostState(services.host.name, services.host.url, services.host.place)
+        self.memory_state: MemoryState | None = None
+        self.profile = services.profile
+        self.watch = HostWatch(services.host, self._looked)
+        self._listeners: list[Listener] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over all turns."""
+        return self.services.ledger.totals
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` after each change; returns what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def changed(self) -> None:
+        """Tell everybody."""
+        for listener in tuple(self._listeners):
+            listener()
+
+    def start(self) -> None:
+        """Begin to watch the daemon."""
+        self.spawn(self.watch.run())
+
+    def spawn(self, work: Any) -> asyncio.Task[Any]:
+        """Run a coroutine in the background, held until it ends; an unexpected failure is raised by the loop's handler."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def stop(self) -> None:
+        """Stop what runs in the background."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def set_profile(self, values: dict[str, str]) -> None:
+        """Declare keys of the profile; what was booked before keeps its own version."""
+        self.profile = await self.services.save_profile(values)
+        self.changed()
+
+    def _looked(self, state: HostState) -> None:
+        self.state = state
+        self.spawn(self._measure())
+        self.changed()
+
+    async def _measure(self) -> None:
+        self.memory_state = await self.services.memory()
+        self.changed()

@@ -1,0 +1,93 @@
+"""Watching a daemon: who answers, what is installed, what is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from llmhub.core.errors import BackendError
+from llmhub.core.models import DaemonInfo, InstalledModel, LoadedModel
+from llmhub.core.places import THIS_MACHINE, Place
+from llmhub.core.ports import ModelHost
+
+CALM_S = 5.0
+"""Seconds between two looks while nothing happens."""
+MISSING_S = 2.0
+"""Seconds between two looks while no daemon answers: the app goes on by itself once it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """One look at a daemon."""
+
+    name: str = "ollama"
+    url: str = ""
+    place: Place = THIS_MACHINE
+    looked: bool = False
+    """False until the first answer or failure."""
+    info: DaemonInfo | None = None
+    installed: tuple[InstalledModel, ...] = ()
+    loaded: tuple[LoadedModel, ...] = ()
+    error: BackendError | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it answered the last time."""
+        return self.looked and self.error is None
+
+    def model(self, name: str) -> InstalledModel | None:
+        """The installed model of that name; a name without a tag means `latest`."""
+        wanted = {name, name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"}
+        return next((model for model in self.installed if model.name in wanted), None)
+
+    def resident(self, name: str) -> LoadedModel | None:
+        """The loaded model of that name."""
+        wanted = {name, name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"}
+        return next((model for model in self.loaded if model.name in wanted), None)
+
+
+class HostWatch:
+    """Looks at a daemon again and again, and says when something changed.
+
+    Args:
+        on_change: Called on the loop with each new state that differs from the last one.
+    """
+
+    def __init__(self, host: ModelHost, on_change: Callable[[HostState], None]) -> None:
+        self._host = host
+        self._on_change = on_change
+        self._poked = asyncio.Event()
+        self.state = HostState(host.name, host.url, host.place)
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            await self.look()
+            self._poked.clear()
+            try:
+                async with asyncio.timeout(CALM_S if self.state.alive else MISSING_S):
+                    await self._poked.wait()
+            except TimeoutError:
+                continue
+
+    def poke(self) -> None:
+        """Look again now: something was loaded, pulled or deleted."""
+        self._poked.set()
+
+    async def look(self) -> HostState:
+        """Look once."""
+        try:
+            info = self.state.info if self.state.alive else await self._host.info()
+            installed = await self._host.installed()
+            loaded = await self._host.loaded()
+        except BackendError as error:
+            told = self.state.error
+            same = told is not None and (told.kind, told.detail) == (error.kind, error.detail)
+            seen = replace(self.state, looked=True, info=None, loaded=(), error=told if same else error)
+        else:
+            seen = replace(self.state, looked=True, info=info, installed=installed, loaded=loaded, error=None)
+        if seen != self.state:
+            self.state = seen
+            self._on_change(seen)
+        return self.state
