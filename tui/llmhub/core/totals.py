@@ -53,6 +53,8 @@ class Sums:
     pending_turns: int = 0
     eval_tokens: int = 0
     eval_ms: int = 0
+    energy_pico_usd: int = 0
+    """What the energy cost at the price of each turn's own hour; used where a tariff has several prices."""
 
     def __add__(self, other: Sums) -> Sums:
         """Field by field."""
@@ -98,6 +100,7 @@ def sums_of(turn: Turn) -> Sums:
         pending_turns=int(turn.billed.reconciled == "pending"),
         eval_tokens=(turn.tokens.completion or 0) if eval_ns else 0,
         eval_ms=round((eval_ns or 0) / 1_000_000),
+        energy_pico_usd=turn.energy.cost_pico_usd or 0,
     )
 
 

@@ -63,6 +63,8 @@ class EnergyFacts:
     on_battery: bool | None = None
     charged_mj: int | None = None
     """Millijoules charged to the turn; an integer so that totals are exact. `None` is unknown."""
+    cost_pico_usd: int | None = None
+    """A cache: `charged_mj` at the electricity price in force when the turn began. Sums per day cannot know the hour."""
 
 
 @dataclass(frozen=True, slots=True)
