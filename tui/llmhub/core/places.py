@@ -64,8 +64,8 @@ def is_loopback(host: str) -> bool:
 def place_of(host: str, remote_host: str | None = None) -> Place:
     """The place of a model behind the daemon at `host`.
 
-    A model with a `remote_host` runs in the cloud whatever the daemon's address is.
+    A model with a `remote_host` runs in the cloud whatever the daemon's address is; ollama.com is the cloud itself.
     """
-    if remote_host:
+    if remote_host or host.rstrip(".").lower() in {"ollama.com", "www.ollama.com"}:
         return OLLAMA_CLOUD
     return THIS_MACHINE if is_loopback(host) else Place(PlaceKind.LAN_HOST, host.strip("[]"))
