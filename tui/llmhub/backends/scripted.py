@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from llmhub.core.chat import (
     Accepted,
@@ -41,8 +40,6 @@ class Gate:
 ChatStep = ChatEvent | Pause | Gate | BackendError
 PullStep = PullEvent | Pause | Gate | BackendError
 Script = Iterable[ChatStep]
-
-_Event = TypeVar("_Event", bound=ChatEvent | PullEvent)
 
 
 def reply(
@@ -109,8 +106,10 @@ class Scripted:
         at_end = False
         try:
             for step in steps:
-                if (event := await _event(step)) is not None:
-                    yield event
+                if isinstance(step, Pause | Gate | BackendError):
+                    await _hold(step)
+                else:
+                    yield step
             at_end = True
         except BackendError:
             at_end = True
@@ -172,8 +171,10 @@ class Scripted:
         if steps is None:
             raise self._missing(model)
         for step in steps:
-            if (event := await _event(step)) is not None:
-                yield event
+            if isinstance(step, Pause | Gate | BackendError):
+                await _hold(step)
+            else:
+                yield step
 
     def _find(self, model: str) -> InstalledModel:
         wanted = name_key(model)
@@ -193,8 +194,7 @@ class Scripted:
         )
 
 
-async def _event(step: _Event | Pause | Gate | BackendError) -> _Event | None:
-    """What `step` sends; `None` when it only waited. A failure is raised."""
+async def _hold(step: Pause | Gate | BackendError) -> None:
     match step:
         case Pause():
             await asyncio.sleep(step.seconds)
@@ -202,6 +202,3 @@ async def _event(step: _Event | Pause | Gate | BackendError) -> _Event | None:
             await step.event.wait()
         case BackendError():
             raise step
-        case _:
-            return step
-    return None
