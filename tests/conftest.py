@@ -11,7 +11,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-SCANNED = ["llmhub.core", "llmhub.backends", "llmhub.net", "llmhub.ledger", "llmhub.chats", "llmhub.ui", "llmhub.bootstrap"]
+SCANNED = ["llmhub.core", "llmhub.backends", "llmhub.net", "llmhub.ledger", "llmhub.chats", "llmhub.ui"]
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,11 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = socket.socket.connect
 
     def refuse(sock: socket.socket, address: object) -> None:
-        if sock.family in {socket.AF_INET, socket.AF_INET6} and isinstance(address, tuple) and address[0] not in LOOPBACK:
+        if (
+            sock.family in {socket.AF_INET, socket.AF_INET6}
+            and isinstance(address, tuple)
+            and address[0] not in LOOPBACK
+        ):
             raise AssertionError(f"a test tried to reach {address}")
         connect(sock, address)  # type: ignore[arg-type]
 
@@ -33,7 +37,15 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "llmhub-home"
     monkeypatch.setenv("LLMHUB_HOME", str(home))
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
-    for name in ("OPENROUTER_API_KEY", "OLLAMA_HOST", "OLLAMA_API_KEY", "NO_COLOR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for name in (
+        "OPENROUTER_API_KEY",
+        "OLLAMA_HOST",
+        "OLLAMA_API_KEY",
+        "NO_COLOR",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     return home

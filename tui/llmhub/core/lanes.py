@@ -27,6 +27,7 @@ class LaneGate:
 
     def __init__(self) -> None:
         self._daemons: dict[str, _Daemon] = defaultdict(lambda: _Daemon({}, asyncio.Condition(), []))
+        self._waking: set[asyncio.Task[None]] = set()
 
     def busy_with(self, daemon: str, model: str) -> str | None:
         """The model that a turn of `model` would have to wait for; `None` when nothing runs."""
@@ -50,14 +51,25 @@ class LaneGate:
                 state.running[model] = state.running.get(model, 0) + 1
         finally:
             state.waiting.remove(ticket)
+            self._wake(state)
         try:
             yield
         finally:
             state.running[model] -= 1
             if not state.running[model]:
                 del state.running[model]
+            self._wake(state)
+
+    def _wake(self, state: _Daemon) -> None:
+        """Let the others look again; a task of its own, because a turn that was stopped must not wait here."""
+
+        async def notify() -> None:
             async with state.changed:
                 state.changed.notify_all()
+
+        task = asyncio.get_running_loop().create_task(notify())
+        self._waking.add(task)
+        task.add_done_callback(self._waking.discard)
 
     @staticmethod
     async def _may_run(state: _Daemon, ticket: object, model: str, residents: Residents) -> bool:

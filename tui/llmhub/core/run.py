@@ -27,6 +27,7 @@ from llmhub.core.chat import (
 )
 from llmhub.core.errors import BackendError, FailureKind
 from llmhub.core.identity import new_id
+from llmhub.core.places import Place
 from llmhub.core.ports import Backend, Ledger
 from llmhub.core.turns import PICO, BilledFacts, ClientTimes, Intent, Turn, TurnBytes, TurnContext, TurnStatus
 
@@ -72,6 +73,10 @@ class TurnMeter:
         self._generation_id: str | None = None
         self._served: Served | None = None
         self._finished: Finished | None = None
+        self.closing = False
+        """Set before a cancellation that comes from llmhub being closed, not from the person stopping the reply."""
+        self.turn: Turn | None = None
+        """The turn as it was booked, once it has ended."""
 
     @property
     def elapsed_s(self) -> float:
@@ -84,7 +89,7 @@ class TurnMeter:
         return self._now.astimezone(UTC)
 
     @property
-    def place(self) -> Any:
+    def place(self) -> Place:
         """Where it runs, as far as is known by now."""
         return self._served.place if self._served else self.context.place
 
@@ -194,7 +199,9 @@ class TurnMeter:
             return _STATUS_OF_REASON[self._finished.reason], _REASON_WORDS.get(self._finished.reason)
         if isinstance(failure, BackendError):
             return _STATUS_OF_FAILURE.get(failure.kind, TurnStatus.ERROR), failure.happened
-        if isinstance(failure, (asyncio.CancelledError, GeneratorExit)):
+        if isinstance(failure, (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt)):
+            if self.closing:
+                return TurnStatus.INTERRUPTED, "llmhub was closed"
             return TurnStatus.CANCELLED, "stopped"
         return TurnStatus.ERROR, f"llmhub itself failed: {type(failure).__name__}"
 
@@ -225,6 +232,7 @@ def billed_facts(bill: Bill, reconciled: str) -> BilledFacts:
 
 
 OnEvent = Callable[[ChatEvent], None]
+Complete = Callable[[Turn], Turn]
 
 
 async def run_turn(
@@ -235,12 +243,14 @@ async def run_turn(
     *,
     context: TurnContext,
     meter: TurnMeter | None = None,
+    complete: Complete | None = None,
 ) -> Turn:
     """Send one request, pass its events on, and book the turn, whatever happens.
 
     Args:
         on_event: Called on the loop for each event, in order; it must not block.
         meter: A meter that someone else reads while it runs; made here when not given.
+        complete: Adds what the backend cannot know (energy, price snapshot) before the turn is booked. Pure.
 
     Returns:
         The turn as it was booked. A reply that ended early by itself (length, context full) is returned like any other.
@@ -259,10 +269,9 @@ async def run_turn(
                     _quietly(ledger.accepted(meter.id, event.generation_id))
                 on_event(event)
     except BaseException as failure:
-        await _book(ledger, meter.close(failure))
+        await _book(ledger, meter, meter.close(failure), complete)
         raise
-    turn = meter.close()
-    await _book(ledger, turn)
+    turn = await _book(ledger, meter, meter.close(), complete)
     if turn.status is TurnStatus.CUT:
         raise BackendError(
             FailureKind.CUT,
@@ -274,14 +283,17 @@ async def run_turn(
     return turn
 
 
-async def _book(ledger: Ledger, turn: Turn) -> None:
+async def _book(ledger: Ledger, meter: TurnMeter, turn: Turn, complete: Complete | None) -> Turn:
     """Queue the turn at once; wait for the disk, but let no second cancellation undo it."""
+    turn = complete(turn) if complete else turn
+    meter.turn = turn
     booked = asyncio.ensure_future(ledger.record(turn))
     try:
         await asyncio.shield(booked)
     except asyncio.CancelledError:
         booked.add_done_callback(lambda done: done.cancelled() or done.exception())
         raise
+    return turn
 
 
 def _quietly(note: Any) -> None:
