@@ -1,1 +1,1 @@
-"""Places on disk, the config file, secrets."""
+"""Where llmhub keeps things, what the person set, and the key. Importing this touches no disk."""
