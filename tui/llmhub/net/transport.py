@@ -1,0 +1,127 @@
+"""The one way out: every connection of llmhub is made here, so what must never happen is refused here.
+
+Offline nothing but loopback is reached; loopback never goes through a proxy; a key goes to its own origin only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+from llmhub.core.places import is_loopback
+from llmhub.net.authorities import Authority, put_key
+from llmhub.net.errors import OfflineError, UnreachableError
+from llmhub.net.proxies import ProxyRules
+from llmhub.net.switch import Switch
+
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=10, keepalive_expiry=30.0)
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Guards the connections of httpx. Pools are made when they are first needed.
+
+    Args:
+        switch: Read at every request.
+        proxies: For everything but loopback.
+        ca_file: Certificate authorities to trust beside the usual ones.
+        authorities: Keys and the origins they may go to.
+    """
+
+    def __init__(
+        self,
+        switch: Switch,
+        *,
+        proxies: ProxyRules | None = None,
+        ca_file: Path | None = None,
+        authorities: Sequence[Authority] = (),
+    ) -> None:
+        self._switch = switch
+        self._proxies = proxies or ProxyRules()
+        self._ca_file = ca_file
+        self._authorities = tuple(authorities)
+        self._pools: dict[tuple[str | None, bool], httpx.AsyncHTTPTransport] = {}
+        self._trust: asyncio.Task[ssl.SSLContext] | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request` if it may go.
+
+        Raises:
+            OfflineError: the switch is on and the host is not loopback.
+        """
+        url = request.url
+        local = is_loopback(url.host)
+        if self._switch.offline and not local:
+            raise OfflineError(url.host)
+        put_key(request, self._authorities)
+        proxy = None if local else self._proxies.proxy_for(url.scheme, url.host, url.port)
+        pool = await self._pool(proxy, tls=url.scheme == "https" or (proxy or "").lower().startswith("https://"))
+        return await pool.handle_async_request(request)
+
+    def has_key_for(self, url: str) -> bool:
+        """Whether a key goes to the origin of `url`."""
+        return any(authority.covers(httpx.URL(url)) for authority in self._authorities)
+
+    def borrowed(self) -> httpx.AsyncBaseTransport:
+        """The same transport for a library that closes what it is given."""
+        return _Borrowed(self)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            await pool.aclose()
+
+    async def _pool(self, proxy: str | None, *, tls: bool) -> httpx.AsyncHTTPTransport:
+        found = self._pools.get((proxy, tls))
+        if found is None:
+            # plain HTTP never looks at it; an empty one trusts nobody and costs nothing
+            trust = await self._trusted() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            way = None if proxy is None else httpx.Proxy(proxy, ssl_context=trust if tls else None)
+            made = httpx.AsyncHTTPTransport(verify=trust, trust_env=False, limits=_LIMITS, proxy=way)
+            found = self._pools.setdefault((proxy, tls), made)
+        return found
+
+    async def _trusted(self) -> ssl.SSLContext:
+        if self._trust is None or (self._trust.done() and (self._trust.cancelled() or self._trust.exception())):
+            # reading the authorities takes 20 ms and a file, so it happens off the loop and at the first TLS request
+            self._trust = asyncio.create_task(asyncio.to_thread(trust, self._ca_file))
+        return await asyncio.shield(self._trust)
+
+
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """What TLS trusts: httpx's bundle, the system's authorities, and those of `ca_file`. Reads files.
+
+    Raises:
+        UnreachableError: when `ca_file` cannot be used.
+    """
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=str(ca_file))
+        except OSError as error:  # ssl.SSLError is one
+            raise UnreachableError(
+                f"the certificate authorities in {ca_file} cannot be read ([net] ca_file)"
+            ) from error
+    return context
+
+
+class _Borrowed(httpx.AsyncBaseTransport):
+    def __init__(self, owner: Transport) -> None:
+        self._owner = owner
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Leave the owner's connections alone."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._owner.handle_async_request(request)
