@@ -1,1 +1,1 @@
-"""What this computer has: memory, processor, power."""
+"""What this computer has: memory, a name, and a way to start the daemon. Importing this looks at nothing."""
