@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from llmhub.core.errors import LLMHubError
+from llmhub.core.host_jobs import HostJobs
 from llmhub.core.lanes import LaneGate
 from llmhub.core.memory import MemoryState
 from llmhub.core.ports import ChatStore, Ledger, ModelHost, Registry
 from llmhub.core.profiles import Profile
+from llmhub.core.pull_queue import PullQueue
 from llmhub.core.totals import Totals
+from llmhub.core.turns import Turn
 from llmhub.core.watch import HostState, HostWatch
 
 
@@ -66,6 +69,20 @@ class Hub:
         self.watch = HostWatch(services.host, self._looked)
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.pulls = PullQueue(
+            services.host,
+            services.registry,
+            spawn=self.spawn,
+            settle=self._pulled,
+            remember=lambda names: services.app_memory.set("pulls", list(names)),
+        )
+        self.jobs = HostJobs(
+            services.host,
+            state=lambda: self.state,
+            look=self.watch.look,
+            changed=self.changed,
+            default_context=services.default_context,
+        )
 
     @property
     def totals(self) -> Totals:
@@ -82,8 +99,15 @@ class Hub:
         for listener in tuple(self._listeners):
             listener()
 
+    def complete(self, turn: Turn) -> Turn:
+        """Add what no backend knows: the energy that the profile declares for a turn of this house's own machines."""
+        return turn
+
     def start(self) -> None:
-        """Begin to watch the daemon."""
+        """Begin to watch the daemon; pulls that were unfinished when llmhub was closed are there again, paused."""
+        left = self.services.app_memory.get("pulls")
+        if isinstance(left, list):
+            self.pulls.restore(str(name) for name in left if name)
         self.spawn(self.watch.run())
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
@@ -104,6 +128,9 @@ class Hub:
         """Declare keys of the profile; what was booked before keeps its own version."""
         self.profile = await self.services.save_profile(values)
         self.changed()
+
+    async def _pulled(self, _name: str) -> None:
+        await self.watch.look()
 
     def _looked(self, state: HostState) -> None:
         self.state = state

@@ -1,0 +1,93 @@
+"""What stands where the first reply will be: what was found, and the one key that goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing the person can do with one key."""
+
+    key: str
+    words: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomeView:
+    """All that is shown."""
+
+    kind: Literal["connecting", "ready", "no_models", "no_daemon"] = "connecting"
+    title: str = ""
+    lines: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
+
+
+class Welcome(Widget, can_focus=True):
+    """Keys of its choices work while it has the focus; any other text goes to the prompt."""
+
+    DEFAULT_CSS = """
+    Welcome {
+        height: 1fr;
+        padding: 1 2;
+        & > .welcome--key { color: $text-accent; text-style: bold; }
+        & > .welcome--dim { color: $text-muted; }
+        & > .welcome--title { text-style: bold; }
+        &:focus { background: $background; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"welcome--key", "welcome--dim", "welcome--title"}
+
+    view: reactive[WelcomeView] = reactive(WelcomeView(), layout=False)
+
+    @dataclass
+    class Chosen(Message):
+        """A choice was made."""
+
+        key: str
+
+    @dataclass
+    class Typed(Message):
+        """Something else was typed: it belongs into the prompt."""
+
+        text: str
+
+    def render(self) -> Content:
+        """Title, lines, choices."""
+        view = self.view
+        key_style = self.get_visual_style("welcome--key")
+        dim = self.get_visual_style("welcome--dim")
+        rows: list[Content] = []
+        if view.title:
+            rows += [Content.styled(view.title, self.get_visual_style("welcome--title")), Content("")]
+        rows += [Content(line) for line in view.lines]
+        if view.choices:
+            rows.append(Content(""))
+        for choice in view.choices:
+            note = (f"   {choice.note}", dim) if choice.note else ""
+            rows.append(Content.assemble((f" {choice.key} ", key_style), choice.words, note))
+        return Content("\n").join(rows)
+
+    def on_key(self, event: events.Key) -> None:
+        """A choice's key chooses; text goes to the prompt."""
+        if any(choice.key == (event.character or event.key) for choice in self.view.choices):
+            event.stop()
+            self.post_message(self.Chosen(event.character or event.key))
+        elif event.is_printable and event.character:
+            event.stop()
+            self.post_message(self.Typed(event.character))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a choice's line chooses it."""
+        first = (2 if self.view.title else 0) + len(self.view.lines) + 1
+        at = event.y - self.gutter.top - first
+        if 0 <= at < len(self.view.choices):
+            self.post_message(self.Chosen(self.view.choices[at].key))
