@@ -70,6 +70,24 @@ class PullMeter:
         self._samples: deque[tuple[float, int]] = deque([(now, 0)])
         self._last_digest: str | None = None
 
+    @property
+    def phase(self) -> PullPhase:
+        """What the last line said is being done."""
+        return self._phase
+
+    def learn(self, manifest: Manifest) -> None:
+        """Take the registry's word for what will come, when it arrives after the first lines."""
+        self._total = manifest.size_bytes
+        self._known = {layer.digest: layer.size_bytes for layer in manifest.layers}
+
+    def resumed(self, now: float) -> None:
+        """The pull was closed and is asked for again: the daemon counts anew, what is shown does not fall."""
+        self._raw.clear()
+        self._phase = PullPhase.STARTING
+        self._moved_at = now
+        self._samples = deque([(now, 0)])
+        self._last_digest = None
+
     def observe(self, event: PullEvent, now: float) -> None:
         """Take one line into account; `now` is monotonic seconds."""
         status = event.status

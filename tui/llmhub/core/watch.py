@@ -58,6 +58,7 @@ class HostWatch:
         self._host = host
         self._on_change = on_change
         self._poked = asyncio.Event()
+        self._looking = asyncio.Lock()
         self.state = HostState(host.name, host.url, host.place)
 
     async def run(self) -> None:
@@ -76,7 +77,11 @@ class HostWatch:
         self._poked.set()
 
     async def look(self) -> HostState:
-        """Look once."""
+        """Look once. A look that is under way is waited for first, so that an older answer never comes after a newer."""
+        async with self._looking:
+            return await self._look()
+
+    async def _look(self) -> HostState:
         try:
             info = self.state.info if self.state.alive else await self._host.info()
             installed = await self._host.installed()
