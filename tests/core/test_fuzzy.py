@@ -70,7 +70,7 @@ def test_letters_at_the_start_of_a_part_are_preferred_to_the_first_ones_found() 
 
 
 def test_the_plain_name_beats_a_longer_one_that_holds_it() -> None:
-    assert [name for name, _ in fuzzy_rank("mistral", ["mistral-nemo:12b", "mistral:7b"], key=str)][0] == "mistral:7b"
+    assert next(name for name, _ in fuzzy_rank("mistral", ["mistral-nemo:12b", "mistral:7b"], key=str)) == "mistral:7b"
 
 
 def test_equals_stay_in_the_order_given() -> None:

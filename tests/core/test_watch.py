@@ -25,7 +25,7 @@ class Seen(list[HostState]):
         self.append(state)
         self._came.set()
 
-    async def count(self, number: int) -> None:
+    async def reached(self, number: int) -> None:
         async with asyncio.timeout(5):
             while len(self) < number:
                 self._came.clear()
@@ -55,7 +55,7 @@ async def test_a_look_tells_who_answers_what_is_installed_and_what_is_loaded() -
     host.loaded_as("qwen3:8b")
 
     async with watching(host) as (watch, seen):
-        await seen.count(1)
+        await seen.reached(1)
 
     state = seen[0]
     assert state.alive
@@ -81,10 +81,10 @@ async def test_a_poke_looks_at_once() -> None:
     host = FakeHost()
 
     async with watching(host) as (watch, seen):
-        await seen.count(1)
+        await seen.reached(1)
         host.models.append(installed_model("new:1b"))
         watch.poke()
-        await seen.count(2)
+        await seen.reached(2)
 
     assert [model.name for model in seen[1].installed] == ["new:1b"]
 
@@ -94,10 +94,10 @@ async def test_a_daemon_that_dies_leaves_its_error_and_the_list_but_nothing_load
     host.loaded_as("qwen3:8b")
 
     async with watching(host) as (watch, seen):
-        await seen.count(1)
+        await seen.reached(1)
         host.down = True
         watch.poke()
-        await seen.count(2)
+        await seen.reached(2)
 
     state = seen[1]
     assert not state.alive
@@ -128,9 +128,9 @@ async def test_the_watch_goes_on_by_itself_once_a_daemon_answers(monkeypatch: py
     host.down = True
 
     async with watching(host) as (_, seen):
-        await seen.count(1)
+        await seen.reached(1)
         host.down = False
-        await seen.count(2)
+        await seen.reached(2)
 
     assert seen[1].alive
     assert seen[1].error is None

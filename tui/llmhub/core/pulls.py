@@ -79,6 +79,7 @@ class PullMeter:
         """Take the registry's word for what will come, when it arrives after the first lines."""
         self._total = manifest.size_bytes
         self._known = {layer.digest: layer.size_bytes for layer in manifest.layers}
+        self._high = min(self._high, self._total)
 
     def resumed(self, now: float) -> None:
         """The pull was closed and is asked for again: the daemon counts anew, what is shown does not fall."""
@@ -104,6 +105,7 @@ class PullMeter:
             if self._raw.get(event.digest) != event.completed_bytes:
                 self._raw[event.digest] = event.completed_bytes
                 self._moved(now)
+            self._raise()
             return
         if status == "success":
             self._finish_all()
@@ -115,13 +117,11 @@ class PullMeter:
             self._finish_all()
             self._phase = PullPhase.FINISHING
         self._moved_at = now
+        self._raise()
 
     def progress(self, now: float) -> PullProgress:
         """How far it is at `now`."""
-        raw = sum(self._raw.values())
-        whole = self._total is not None
-        total = self._total if whole else (sum(self._sizes.values()) or None)
-        self._high = max(self._high, min(raw, total) if total else raw)
+        whole, total = self._total is not None, self._whole
         downloading = self._phase is PullPhase.DOWNLOADING
         rate = self._rate(now) if downloading else None
         silent = now - self._moved_at
@@ -130,6 +130,15 @@ class PullMeter:
         if rate and whole and total and not stalled:
             left = max(0.0, (total - self._high) / rate)
         return PullProgress(self._phase, self._high, total, whole, None if stalled else rate, left, stalled)
+
+    @property
+    def _whole(self) -> int | None:
+        return self._total if self._total is not None else (sum(self._sizes.values()) or None)
+
+    def _raise(self) -> None:
+        """Keep the highest figure: what is shown never falls."""
+        raw, total = sum(self._raw.values()), self._whole
+        self._high = max(self._high, raw if total is None else min(raw, total))
 
     def _moved(self, now: float) -> None:
         self._moved_at = now

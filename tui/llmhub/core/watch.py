@@ -77,7 +77,7 @@ class HostWatch:
         self._poked.set()
 
     async def look(self) -> HostState:
-        """Look once. A look that is under way is waited for first, so that an older answer never comes after a newer."""
+        """Look once. A look under way is waited for first, so that an older answer never comes after a newer one."""
         async with self._looking:
             return await self._look()
 
