@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
+from operator import add, attrgetter
+from typing import overload
 
 from llmhub.core.places import Place, PlaceKind
 from llmhub.core.turns import Turn
@@ -58,12 +61,68 @@ class Sums:
 
     def __add__(self, other: Sums) -> Sums:
         """Field by field."""
-        return Sums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Sums)))
+        return Sums(*map(add, _figures(self), _figures(other)))
 
     @property
     def billable_tokens(self) -> int:
         """Prompt and completion tokens of the turns that knew them."""
         return self.prompt_tokens + self.completion_tokens
+
+
+_figures = attrgetter(*(field.name for field in fields(Sums)))
+Row = tuple[BucketKey, Sums]
+
+
+class Buckets(Sequence[Row]):
+    """Rows by month. A month is worked out when it is first looked at: years of history cost nothing to open.
+
+    Args:
+        months: For each month (`2026-11`), a function that gives its rows; it is asked once.
+    """
+
+    def __init__(self, months: Mapping[str, Callable[[], tuple[Row, ...]]]) -> None:
+        self._months = months
+        self._rows: dict[str, tuple[Row, ...]] = {}
+
+    def month(self, month: str) -> tuple[Row, ...]:
+        """The rows of one month; none for a month without turns."""
+        if month not in self._rows:
+            self._rows[month] = self._months[month]() if month in self._months else ()
+        return self._rows[month]
+
+    def between(self, low: str, high: str) -> Iterator[Row]:
+        """The rows of the ISO days from `low` to `high`, both included."""
+        for month in self._months:
+            if low[:7] <= month <= high[:7]:
+                yield from (row for row in self.month(month) if low <= row[0].day <= high)
+
+    def __iter__(self) -> Iterator[Row]:
+        for month in self._months:
+            yield from self.month(month)
+
+    def __len__(self) -> int:
+        return sum(len(self.month(month)) for month in self._months)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        return tuple(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        """Equal when the rows are, in any order of months; months that are the same object are not looked into."""
+        if not isinstance(other, Buckets):
+            return NotImplemented
+        if self._months.keys() != other._months.keys():
+            return False
+        return all(
+            self._months[month] is other._months[month] or self.month(month) == other.month(month)
+            for month in self._months
+        )
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._months))
 
 
 def key_of(turn: Turn, day: str) -> BucketKey:
@@ -108,14 +167,16 @@ def sums_of(turn: Turn) -> Sums:
 class Totals:
     """Everything the panel needs at rest: sums per bucket, and how far they can be trusted."""
 
-    buckets: tuple[tuple[BucketKey, Sums], ...] = ()
+    buckets: Sequence[Row] = ()
     unsaved_turns: int = 0
     """Turns that could not be written yet; they are kept in memory and tried again."""
     newer_records: int = 0
     """Records of a newer schema, counted as far as understood."""
     damaged_lines: int = 0
 
-    def within(self, first: date, last: date) -> tuple[tuple[BucketKey, Sums], ...]:
+    def within(self, first: date, last: date) -> tuple[Row, ...]:
         """The buckets of the local days from `first` to `last`, both included."""
         low, high = first.isoformat(), last.isoformat()
+        if isinstance(self.buckets, Buckets):
+            return tuple(self.buckets.between(low, high))
         return tuple((key, sums) for key, sums in self.buckets if low <= key.day <= high)
