@@ -93,6 +93,11 @@ def unknown(missing: str | None = None, why: str | None = None) -> Figure:
     return Figure(None, Label.UNKNOWN, missing=missing, why=why)
 
 
+UNKNOWN = unknown()
+NO_REFERENCE = unknown("reference_model")
+"""A comparison with the cloud for which no cloud model is named."""
+
+
 def nothing(label: Label = Label.MEASURED) -> Figure:
     """Exactly zero."""
     return Figure(ZERO, label)

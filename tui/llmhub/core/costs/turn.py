@@ -84,11 +84,11 @@ def turn_cost(turn: Turn, profiles: ProfileBook | Profile | Iterable[Profile]) -
     if not turn.place.is_local:
         return TurnCost(turn.place, unknown(why=NOT_OURS), unknown(why=NOT_OURS), billed(turn), profile=picked.version)
     priced, joules, power = _power(turn, picked, book)
-    machine = machine_part(book, picked, turn.busy_s, local_day(turn))
+    machine = machine_part(book, picked, busy_ms(turn), local_day(turn))
     return TurnCost(
         turn.place,
         power,
-        added(power, machine),
+        added(machine, power),
         unknown("reference_model"),
         joules=joules,
         profile=priced,
@@ -105,16 +105,16 @@ def billed(turn: Turn) -> Figure:
 
 
 @exact
-def machine_part(book: ProfileBook, picked: Picked[Profile], busy_s: Decimal | None, day: date) -> Figure:
-    """Rule A's share of the machine in `busy_s` seconds of work."""
-    if busy_s is None:
+def machine_part(book: ProfileBook, picked: Picked[Profile], busy: int | None, day: date) -> Figure:
+    """Rule A's share of the machine in `busy` milliseconds of work."""
+    if busy is None:
         return unknown(why=NO_TIME)
     fixed, profile = fixed_month(book, picked, day)
     if fixed.amount is None:
         return fixed
     rate = rate_per_busy_second(fixed.amount, profile.planned_busy_s_per_month)
     labels = [fixed.label] if fixed.amount == 0 else [fixed.label, profile.label("planned_busy_s_per_month")]
-    return Figure(rate * busy_s, weakest(labels), fixed.bound)
+    return Figure(rate * busy / 1000, weakest(labels), fixed.bound)
 
 
 def fixed_month(book: ProfileBook, picked: Picked[Profile], day: date) -> tuple[Figure, Profile]:
@@ -179,6 +179,11 @@ def energy_usd(charged_mj: int, profile: Profile, at: time | None) -> Decimal:
     return energy_cost(Decimal(charged_mj) / 1000, profile.usd_per_kwh, tariff=profile.tariff, local_time=at)
 
 
+def busy_ms(turn: Turn) -> int | None:
+    """Milliseconds that the machine worked: the unit in which totals hold them, so that turns add up to their day."""
+    return None if turn.busy_s is None else round(turn.busy_s * 1000)
+
+
 def price_label(profile: Profile) -> Label:
     """How far the electricity price can be trusted."""
     return Label.DECLARED if profile.tariff else profile.label("usd_per_kwh")
@@ -208,7 +213,7 @@ def _power(turn: Turn, picked: Picked[Profile], book: ProfileBook) -> tuple[Prof
         stating = book.stating("busy_w", picked)
         if stating is None:
             return profile, None, unknown("busy_w")
-        profile, sure = stating.version, False
+        profile, sure = stating.version, stating.exact
         facts = declared_energy(turn, profile)
         charged, method = facts.charged_mj, facts.method
     if charged is None:
