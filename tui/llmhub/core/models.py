@@ -53,6 +53,15 @@ class LoadedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of a local GGUF: its type (`Q4_K`) and shape are the best basis for the size of the weights."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelDetails:
     """What `show` tells of one model."""
 
@@ -73,6 +82,8 @@ class ModelDetails:
     remote_model: str | None = None
     remote_host: str | None = None
     model_info: dict[str, Any] = field(default_factory=dict)
+    """Arrays are `None` unless asked for verbosely; the vocabulary is always left out."""
+    tensors: tuple[Tensor, ...] = ()
 
     @property
     def preset_context(self) -> int | None:

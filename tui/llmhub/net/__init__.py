@@ -2,7 +2,15 @@
 
 from llmhub.net.authorities import Authority
 from llmhub.net.client import Client, Reply, Streamed, as_json, make_client
-from llmhub.net.errors import BrokenError, GarbledError, NetError, OfflineError, SilentError, UnreachableError
+from llmhub.net.errors import (
+    BrokenError,
+    GarbledError,
+    NetError,
+    OfflineError,
+    SilentError,
+    UnreachableError,
+    translated,
+)
 from llmhub.net.exchange import SILENCE_S, Opened, Silence, exchange
 from llmhub.net.lines import LineSplitter
 from llmhub.net.sse import EventReader, ServerEvent
@@ -31,4 +39,5 @@ __all__ = [
     "as_json",
     "exchange",
     "make_client",
+    "translated",
 ]
