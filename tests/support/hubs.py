@@ -12,7 +12,7 @@ from llmhub.core.errors import ConfigError
 from llmhub.core.hub import Hub, Services
 from llmhub.core.memory import MemoryState
 from llmhub.core.models import Manifest
-from llmhub.core.profiles import Profile
+from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.session import LaneRun
 
 GIB = 1024**3
@@ -59,7 +59,7 @@ def services(host: FakeHost, **changes: Any) -> Services:
         "chats": FakeChats(),
         "memory": memory,
         "app_memory": FakeAppMemory(),
-        "profile": Profile(),
+        "profiles": ProfileBook(),
         "save_profile": save_profile,
         "default_context": 8192,
         "default_max_tokens": 4096,

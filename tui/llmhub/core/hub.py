@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from llmhub.core.costs.turn import with_energy
+from llmhub.core.daemon_start import StartAdvice
 from llmhub.core.errors import LLMHubError
 from llmhub.core.host_jobs import HostJobs
 from llmhub.core.lanes import LaneGate
 from llmhub.core.memory import MemoryState
 from llmhub.core.ports import ChatStore, Ledger, ModelHost, Registry
-from llmhub.core.profiles import Profile
+from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.pull_queue import PullQueue
 from llmhub.core.totals import Totals
 from llmhub.core.turns import Turn
@@ -40,7 +42,8 @@ class Services:
     chats: ChatStore
     memory: Callable[[], Awaitable[MemoryState | None]]
     app_memory: AppMemory
-    profile: Profile
+    profiles: ProfileBook
+    """Every version of the assumption profile so far; the newest is in force."""
     save_profile: Callable[[dict[str, str]], Awaitable[Profile]]
     """Set some keys of the profile; returns the new version. Raises `ConfigError`."""
     default_context: int
@@ -50,6 +53,8 @@ class Services:
     offline: bool = False
     problems: tuple[LLMHubError, ...] = ()
     """What was found wrong at the start (config, themes, data folder), to be told once."""
+    start_advice: StartAdvice | None = None
+    """How a daemon that does not answer is installed or started here."""
     exports: Path | None = None
     """Folder for files the person asks for."""
 
@@ -65,7 +70,7 @@ class Hub:
         self.gate = LaneGate()
         self.state = HostState(services.host.name, services.host.url, services.host.place)
         self.memory_state: MemoryState | None = None
-        self.profile = services.profile
+        self.profiles = services.profiles
         self.watch = HostWatch(services.host, self._looked)
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -85,6 +90,11 @@ class Hub:
         )
 
     @property
+    def profile(self) -> Profile:
+        """The version of the profile that is in force."""
+        return self.profiles.newest
+
+    @property
     def totals(self) -> Totals:
         """Sums over all turns."""
         return self.services.ledger.totals
@@ -101,7 +111,7 @@ class Hub:
 
     def complete(self, turn: Turn) -> Turn:
         """Add what no backend knows: the energy that the profile declares for a turn of this house's own machines."""
-        return turn
+        return with_energy(turn, self.profile)
 
     def start(self) -> None:
         """Begin to watch the daemon; pulls that were unfinished when llmhub was closed are there again, paused."""
@@ -126,7 +136,7 @@ class Hub:
 
     async def set_profile(self, values: dict[str, str]) -> None:
         """Declare keys of the profile; what was booked before keeps its own version."""
-        self.profile = await self.services.save_profile(values)
+        self.profiles = self.profiles.with_version(await self.services.save_profile(values))
         self.changed()
 
     async def _pulled(self, _name: str) -> None:

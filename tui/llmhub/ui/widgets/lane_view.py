@@ -51,7 +51,7 @@ class LaneHeader(Static):
     class Clicked(Message):
         """The person wants another model in this lane."""
 
-        header: LaneHeader
+        header: LaneHeader | None
 
     def render(self) -> Content:
         """The facts, as many as the width holds; the place is never among those that give way."""

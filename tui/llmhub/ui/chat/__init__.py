@@ -1,0 +1,1 @@
+"""Parts of the Chat mode that are no widgets."""

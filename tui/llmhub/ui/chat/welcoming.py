@@ -1,0 +1,65 @@
+"""What the first screen says, from what was found (the first five minutes)."""
+
+from __future__ import annotations
+
+from llmhub import formats
+from llmhub.core.daemon_start import StartAdvice, StartKind
+from llmhub.core.first_models import FIRST_MODELS, picks
+from llmhub.core.hub import Hub
+from llmhub.core.session import ChatSession
+from llmhub.ui.widgets.welcome import Choice, WelcomeView
+
+
+def welcome_view(hub: Hub | None, session: ChatSession | None, advice: StartAdvice | None) -> WelcomeView:
+    """The view for what is known now."""
+    if hub is None or not hub.state.looked:
+        return WelcomeView("connecting", "", ("Looking for Ollama …",))
+    if not hub.state.alive:
+        return _no_daemon(hub, advice)
+    if session is None or not session.chat.lanes:
+        return _no_models(hub)
+    return WelcomeView("ready", "", ())
+
+
+def pick_models(hub: Hub) -> tuple[str, ...]:
+    """The names behind the keys 1, 2, 3 of the first start."""
+    memory = hub.memory_state
+    return tuple(pick.model.name for pick in picks(FIRST_MODELS, memory.capacity_bytes if memory else None))
+
+
+def _no_daemon(hub: Hub, advice: StartAdvice | None) -> WelcomeView:
+    error = hub.state.error
+    lines = [] if error is None else [f"{error.happened}: {error.subject}."]
+    choices: tuple[Choice, ...] = ()
+    if advice is not None:
+        verb = {
+            StartKind.INSTALL: "Ollama is not installed here. This installs it:",
+            StartKind.START: "Ollama is installed here. This starts it:",
+            StartKind.ELSEWHERE: "",
+        }[advice.kind]
+        if verb:
+            lines += ["", verb]
+        if advice.command:
+            lines += ["", f"    {advice.command}"]
+            choices = (Choice("c", "copy the command"),)
+        lines += ["", advice.how] if advice.how else []
+        lines += [advice.note] if advice.note else []
+    lines += ["", "llmhub watches, and goes on by itself as soon as it answers."]
+    return WelcomeView("no_daemon", "No Ollama yet", tuple(lines), choices)
+
+
+def _no_models(hub: Hub) -> WelcomeView:
+    memory = hub.memory_state
+    lines = ["Ollama answers, and has no model yet."]
+    if memory is not None:
+        lines.append(f"This machine can give a model {formats.size(memory.capacity_bytes)} ({memory.source}).")
+    running = hub.pulls.pulls
+    if running:
+        lines += ["", "A model is on its way: F3 shows the pulls. A prompt typed now is sent when it is there."]
+    choices = []
+    for number, pick in enumerate(picks(FIRST_MODELS, memory.capacity_bytes if memory else None), 1):
+        fits = "" if pick.likely_fits else "  may not fit" if pick.likely_fits is False else "  ? memory unknown"
+        note = f"{formats.size(pick.model.file_bytes)} to pull · {pick.model.words}{fits}"
+        choices.append(Choice(str(number), f"{pick.role}: {pick.model.name}", note))
+    choices.append(Choice("p", "pull another one, by its name"))
+    return WelcomeView("no_models", "Which model shall it be?", tuple(lines), tuple(choices))

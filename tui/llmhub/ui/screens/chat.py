@@ -1,0 +1,460 @@
+"""The Chat mode: one prompt, one to four lanes, every turn booked."""
+
+from __future__ import annotations
+
+
+import logging
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widget import Widget
+
+from llmhub import formats
+from llmhub.core.conversations import Chat, LaneSetup
+from llmhub.core.errors import BackendError, LLMHubError
+from llmhub.core.identity import new_id
+from llmhub.core.plain import one_line
+from llmhub.core.session import ChatSession, LaneRun, question_texts
+from llmhub.core.turns import Turn
+from llmhub.ui.chat import flows
+from llmhub.ui.chat.costing import PanelKeeper
+from llmhub.ui.chat.palette import ChatCommands
+from llmhub.ui.chat.welcoming import pick_models, welcome_view
+from llmhub.ui.transcript import Transcript
+from llmhub.ui.widgets.chat_title import ChatTitle
+from llmhub.ui.widgets.cost_panel import CostPanel
+from llmhub.ui.widgets.error_strip import ErrorStrip
+from llmhub.ui.widgets.hint_line import HintLine
+from llmhub.ui.widgets.lane_board import LaneBoard
+from llmhub.ui.widgets.lane_view import LaneHeader
+from llmhub.ui.widgets.prompt import Prompt
+from llmhub.ui.widgets.status_bar import StatusBar
+from llmhub.ui.widgets.welcome import Welcome
+
+if TYPE_CHECKING:
+    from llmhub.core.chat import ChatEvent
+    from llmhub.core.hub import Hub
+
+log = logging.getLogger(__name__)
+
+PROMPT_KEYS = ("enter send", "ctrl+j line", "esc stop", "ctrl+t lane", "ctrl+g costs", "ctrl+p commands")
+TRANSCRIPT_KEYS = ("j k turns", "y copy", "1-9 code", "e edit", "r again", "t thinking", "/ find", "i prompt")
+
+
+class ChatScreen(Screen[None]):
+    """Prompt below, lanes above, costs beside; it draws what the session says and decides nothing of it."""
+
+    COMMANDS = {ChatCommands}
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+    CSS_PATH = "chat.tcss"
+    HELP = "Type below and press enter. Esc goes to the transcript, i comes back. Ctrl+p lists every command."
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+t", "lanes", "lane", id="chat.lanes", tooltip="Add or change a lane", show=False),
+        Binding("ctrl+r", "chats", "chats", id="chat.chats", tooltip="List of chats", show=False, priority=True),
+        Binding("ctrl+g", "panel", "costs", id="chat.panel", tooltip="Show or hide the cost panel", show=False),
+        Binding("f6", "editor", "editor", id="chat.editor", tooltip="Write the prompt in $EDITOR", show=False),
+        Binding("ctrl+n", "new_chat", "new", id="chat.new", tooltip="Begin a new chat", show=False),
+        Binding("ctrl+c", "interrupt", "stop", id="chat.interrupt", tooltip="Copy, else stop", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hub: Hub | None = None
+        self.session: ChatSession | None = None
+        self.board = LaneBoard()
+        self.panel = CostPanel()
+        self.costs = PanelKeeper(self)
+        self._welcome = Welcome()
+        self._held_prompt: str | None = None
+        """Typed while there was no model yet; sent when there is one."""
+        self._second_quits = False
+        self._failed: LaneRun | None = None
+        self._failed_start: LLMHubError | None = None
+
+    def compose(self) -> ComposeResult:
+        """Status, title, lanes and costs, errors, prompt, keys."""
+        yield StatusBar(mode="chat")
+        yield ChatTitle(id="title")
+        with Horizontal(id="middle"):
+            yield self._welcome
+            yield self.board
+            yield self.panel
+        yield ErrorStrip(id="strip")
+        yield Prompt(id="prompt")
+        yield HintLine(id="cost-hint")
+        yield HintLine(id="keys")
+
+    def on_mount(self) -> None:
+        """The cursor is in the prompt, whatever else is still to come."""
+        self.keys.parts, self.keys.right = PROMPT_KEYS, "F1 help"
+        self.board.right_of = self.costs.words_of
+        self.prompt.focus()
+        self._show_welcome()
+
+    # -- what others ask ----------------------------------------------------------------------
+
+    def connect(self, hub: Hub) -> None:
+        """The services are there."""
+        self.hub = hub
+        self.query_one(StatusBar).connect(hub)
+        hub.listen(self._hub_changed)
+        self.panel.display = hub.services.app_memory.get("cost_panel") is not False
+        for problem in hub.services.problems:
+            self.strip.show(problem)
+        self._hub_changed()
+
+    def failed(self, error: LLMHubError) -> None:
+        """The services could not be made: say why, and stay."""
+        self._failed_start = error
+        self.strip.show(error)
+
+    def use_model(self, model: str) -> None:
+        """Take `model` for the first lane of the open chat."""
+        if self.session is None or not self.session.chat.lanes:
+            self._begin(Chat(new_id()), is_new=True, setups=[LaneSetup("ollama", model)])
+            return
+        lane = next(iter(self.session.chat.lanes))
+        self.session.set_lane(lane, LaneSetup("ollama", model))
+        self._remember_lanes()
+
+    def busy_words(self) -> str:
+        """What would be stopped by leaving now, in words; empty when nothing."""
+        words = []
+        if self.session is not None and self.session.running:
+            words.append("A reply is still streaming.")
+        if self.hub is not None and self.hub.pulls.active is not None:
+            words.append("A pull is running; it goes on where it is when asked for again.")
+        return " ".join(words)
+
+    async def close(self) -> None:
+        """Stop and book what runs."""
+        if self.session is not None:
+            await self.session.close()
+
+    # -- the session's listener ---------------------------------------------------------------
+
+    def run_began(self, run: LaneRun) -> None:
+        """See `SessionListener`."""
+        self._show_welcome()
+        self.board.began(run)
+        self.costs.began(run)
+
+    def run_event(self, run: LaneRun, event: ChatEvent) -> None:
+        """See `SessionListener`."""
+        self.board.event(run, event)
+
+    def run_ended(self, run: LaneRun) -> None:
+        """See `SessionListener`."""
+        self.costs.ended(run)
+        self.board.ended(run)
+        if run.error is not None:
+            self._failed = run
+            self.strip.show(run.error, actions=flows.failure_actions(self, run))
+        elif run.failure is not None:
+            log.error("a lane failed", exc_info=run.failure)
+            words = f"{type(run.failure).__name__}: {one_line(str(run.failure))}"
+            self.strip.show(LLMHubError("llmhub itself failed", words, "ask again; the log has more"))
+        elif self._failed is not None and self._failed.lane == run.lane:
+            self._failed = None
+            self.strip.clear()
+        self._hint()
+
+    def chat_changed(self) -> None:
+        """See `SessionListener`."""
+        self.call_later(self._follow)
+
+    async def _follow(self) -> None:
+        await self.board.sync()
+        self._title()
+        self._hint()
+
+    # -- the hub ------------------------------------------------------------------------------
+
+    def _hub_changed(self) -> None:
+        hub = self.hub
+        if hub is None or not self.is_attached:
+            return
+        if self.session is None and hub.state.looked:
+            self._first_session()
+        if self._held_prompt is not None and self.session is not None and self.session.chat.lanes:
+            text, self._held_prompt = self._held_prompt, None
+            self.session.send(text)
+        self._show_welcome()
+        self._title()
+        self._hint()
+        self.board.refresh_headers()
+        self.costs.rest()
+
+    def _first_session(self) -> None:
+        """Open Chat on the loaded model, else the one used last, else the first that can chat."""
+        hub = self.hub
+        if hub is None:
+            return
+        chosen = flows.first_model(hub)
+        if chosen is None and hub.state.alive:
+            return
+        if chosen is None:
+            return
+        setups = [LaneSetup("ollama", chosen)]
+        self._begin(Chat(new_id()), is_new=True, setups=setups)
+
+    def _begin(self, chat: Chat, *, is_new: bool, setups: list[LaneSetup] | None = None) -> None:
+        hub = self.hub
+        if hub is None:
+            return
+        session = ChatSession(hub, chat, self, is_new=is_new)
+        for setup in setups or []:
+            session.add_lane(setup)
+        self.session = session
+        self.costs.opened(session)
+        self.prompt.remember(question_texts(chat))
+        self._show(session)
+
+    @work(exclusive=True, group="show")
+    async def _show(self, session: ChatSession) -> None:
+        await self.board.show(session)
+        self._show_welcome()
+        self._title()
+        self._hint()
+
+    def open_chat(self, chat: Chat) -> None:
+        """Go on with a chat from disk."""
+        self._begin(chat, is_new=False)
+
+    # -- what the person does -----------------------------------------------------------------
+
+    @on(Prompt.Submitted)
+    def _submitted(self, event: Prompt.Submitted) -> None:
+        self._second_quits = False
+        session = self.session
+        if session is None or not session.chat.lanes:
+            self._held_prompt = event.text
+            self._hint()
+            return
+        session.send(event.text)
+        self.prompt.remember(question_texts(session.chat))
+        self._hint()
+
+    @on(Prompt.Changed)
+    def _typing(self) -> None:
+        self._hint()
+
+    @on(Prompt.Left)
+    def _escaped(self) -> None:
+        """Escape closes the top layer, else stops the stream, else goes to the transcript."""
+        session = self.session
+        if self.query("HelpPanel"):
+            self.app.action_hide_help_panel()
+        elif session is not None and session.queued is not None:
+            self.prompt.put(session.unqueue() or "")
+        elif session is None or not session.stop():
+            self._to_transcript()
+
+    @on(Prompt.PaletteWanted)
+    def _palette(self) -> None:
+        self.app.action_command_palette()
+
+    @on(Welcome.Typed)
+    def _typed_at_welcome(self, event: Welcome.Typed) -> None:
+        self.prompt.focus()
+        self.prompt.insert(event.text)
+
+    @on(Welcome.Chosen)
+    def _chosen(self, event: Welcome.Chosen) -> None:
+        hub = self.hub
+        if hub is None:
+            return
+        if event.key == "c":
+            advice = hub.services.start_advice
+            if advice is not None and advice.command:
+                self.app.copy_to_clipboard(advice.command)
+                self.notify("Copied.", markup=False)
+        elif event.key == "p":
+            self.app.action_mode("models")  # type: ignore[attr-defined]
+        elif event.key.isdigit():
+            names = pick_models(hub)
+            if int(event.key) <= len(names):
+                hub.pulls.add(names[int(event.key) - 1])
+                self.prompt.focus()
+                self._show_welcome()
+
+    @on(LaneHeader.Clicked)
+    def _header_clicked(self) -> None:
+        self.action_lanes()
+
+    @on(Transcript.BackToPrompt)
+    def _back(self) -> None:
+        self.prompt.focus()
+
+    @on(Transcript.EditRequested)
+    def _edit(self, event: Transcript.EditRequested) -> None:
+        flows.edit(self, event.transcript, event.key)
+
+    @on(Transcript.AgainRequested)
+    def _again(self, event: Transcript.AgainRequested) -> None:
+        lane = self.board.lane_of(event.transcript)
+        if self.session is not None and lane is not None:
+            self.session.again(lane, event.key)
+
+    @on(Transcript.Copied)
+    def _copied(self, event: Transcript.Copied) -> None:
+        self.app.copy_to_clipboard(event.text)
+        self.notify(f"Copied {formats.count(len(event.text))} characters.", markup=False)
+
+    # -- actions ------------------------------------------------------------------------------
+
+    def action_lanes(self) -> None:
+        """Add or change a lane."""
+        self._flow(flows.lanes)
+
+    def action_chats(self) -> None:
+        """The list of chats."""
+        self._flow(flows.chats)
+
+    def action_system(self) -> None:
+        """The system prompt."""
+        self._flow(flows.system_prompt)
+
+    def action_rename(self) -> None:
+        """Another title."""
+        self._flow(flows.rename)
+
+    def action_prices(self) -> None:
+        """What power and the machine cost."""
+        self._flow(flows.prices)
+
+    def action_facts(self) -> None:
+        """Every fact of the last turn."""
+        self._flow(flows.facts)
+
+    def action_new_chat(self) -> None:
+        """Begin a new chat with the same lanes."""
+        session = self.session
+        if session is None:
+            return
+        setups = list(session.chat.lanes.values())
+        session.stop()
+        self._begin(Chat(new_id()), is_new=True, setups=setups)
+        self.prompt.focus()
+
+    def action_panel(self) -> None:
+        """Show or hide the cost panel."""
+        self.panel.display = not self.panel.display
+        if self.hub is not None:
+            self.hub.services.app_memory.set("cost_panel", bool(self.panel.display))
+        self.costs.rest()
+
+    def action_stop(self) -> None:
+        """Stop what streams."""
+        if self.session is not None:
+            self.session.stop()
+
+    def action_again(self) -> None:
+        """Another reply to the last question, in every lane."""
+        if self.session is not None:
+            for lane in self.session.chat.lanes:
+                self.session.again(lane)
+
+    def action_version(self, step: int) -> None:
+        """Show another version of the focused message, else of the last one that has any."""
+        flows.another_version(self, step)
+
+    def action_copy_last(self) -> None:
+        """Put the last reply of the first lane on the clipboard."""
+        session = self.session
+        if session is None:
+            return
+        for node in reversed(session.chat.path(next(iter(session.chat.lanes), 0))):
+            if node.role == "assistant" and node.content:
+                self.app.copy_to_clipboard(node.content)
+                self.notify("Copied the last reply.", markup=False)
+                return
+
+    def action_editor(self) -> None:
+        """Write the prompt in $EDITOR."""
+        flows.edit_outside(self)
+
+    def action_interrupt(self) -> None:
+        """Copy a selection, else stop a stream; when idle the second press leaves."""
+        selected = self.get_selected_text() or self.prompt.selected_text
+        if selected:
+            self.app.copy_to_clipboard(selected)
+        elif self.session is not None and self.session.stop():
+            pass
+        elif self._second_quits:
+            self.app.call_later(self.app.action_quit)
+        else:
+            self._second_quits = True
+            self.notify("ctrl+c again leaves llmhub.", markup=False)
+
+    # -- drawing ------------------------------------------------------------------------------
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt."""
+        return self.query_one("#prompt", Prompt)
+
+    @property
+    def strip(self) -> ErrorStrip:
+        """The one place for errors."""
+        return self.query_one("#strip", ErrorStrip)
+
+    @property
+    def keys(self) -> HintLine:
+        """The line of keys at the foot."""
+        return self.query_one("#keys", HintLine)
+
+    def on_descendant_focus(self) -> None:
+        """The keys at the foot are those of where the focus is."""
+        transcript = isinstance(self.focused, Transcript)
+        self.keys.parts = TRANSCRIPT_KEYS if transcript else PROMPT_KEYS
+
+    def _flow(self, flow: flows.Flow) -> None:
+        if self.session is not None or flow in {flows.chats, flows.prices}:
+            self.run_worker(flow(self), exclusive=True, group="flow")
+
+    def _to_transcript(self) -> None:
+        target: Widget | None = next(iter(self.board.transcripts), None)
+        if self._welcome.display:
+            target = self._welcome
+        if target is not None:
+            target.focus()
+
+    def _show_welcome(self) -> None:
+        session = self.session
+        empty = session is None or not session.chat.nodes
+        advice = self.hub.services.start_advice if self.hub is not None else None
+        view = welcome_view(self.hub, session, advice)
+        self._welcome.view = view
+        self._welcome.display = empty
+        self.board.display = not empty
+        if empty and view.kind in {"no_models", "no_daemon"} and self.focused is self.prompt and not self.prompt.text:
+            self._welcome.focus()
+        elif self.focused is None or (not empty and self.focused is self._welcome):
+            self.prompt.focus()
+
+    def _title(self) -> None:
+        flows.draw_title(self)
+
+    def _hint(self) -> None:
+        flows.draw_hint(self, self._held_prompt)
+
+    def _remember_lanes(self) -> None:
+        if self.hub is not None and self.session is not None and self.session.chat.lanes:
+            first = next(iter(self.session.chat.lanes.values()))
+            self.hub.services.app_memory.set("model", first.model)
+
+    def last_turn(self) -> Turn | None:
+        """The turn that ended last in the open chat."""
+        turns = [run.turn for run in self.session.runs.values() if run.turn is not None] if self.session else []
+        return max(turns, key=lambda turn: turn.id, default=None)
+
+
+    def tell(self, error: LLMHubError | BackendError) -> None:
+        """Show an error in the one place for errors."""
+        self.strip.show(error)

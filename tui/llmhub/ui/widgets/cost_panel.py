@@ -1,0 +1,96 @@
+"""What it costs: power and with the machine, beside each other, for this turn, this chat, today and the month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from llmhub import formats
+from llmhub.core.costs.panel import PanelRow, PanelView
+
+_LABEL_CELLS = 10
+_COLUMN_CELLS = 13
+
+
+class CostPanel(Widget, can_focus=True):
+    """Give it `turns` and a `view`; it draws them. Enter explains the figures."""
+
+    DEFAULT_CSS = """
+    CostPanel {
+        & > .cost-panel--local { color: $cost-local; }
+        & > .cost-panel--cloud { color: $cost-cloud; }
+        & > .cost-panel--dim { color: $text-muted; }
+        &:focus { background: $boost; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"cost-panel--local", "cost-panel--cloud", "cost-panel--dim"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "explain", "explain", id="panel.explain", tooltip="How these figures came about", show=False)
+    ]
+
+    turns: reactive[tuple[PanelRow, ...]] = reactive((), layout=False)
+    """The last turn of each lane; a running one is live."""
+    view: reactive[PanelView | None] = reactive(None, layout=True)
+    unsaved: reactive[int] = reactive(0)
+
+    @dataclass
+    class ExplainWanted(Message):
+        """The person wants to know how the figures came about."""
+
+        panel: CostPanel
+
+    def render(self) -> Content:
+        """A table of two columns, and what is missing."""
+        dim = self.get_visual_style("cost-panel--dim")
+        lines = [Content.assemble((f"{'':<{_LABEL_CELLS}}{'power':>{_COLUMN_CELLS}}{'with machine':>{_COLUMN_CELLS}}", dim))]
+        view = self.view
+        if view is None:
+            return lines[0]
+        lines += [self._line("this turn" if at == 0 else "", row) for at, row in enumerate(self.turns)]
+        for kind, label in (("chat", "this chat"), ("today", "today")):
+            if (row := view.row(kind)) is not None:  # type: ignore[arg-type]
+                lines.append(self._line(label, row))
+        if (month := view.row("month")) is not None:
+            lines.append(self._line(formats.month_name(month.first), month))
+            lines += self._notes(view, month)
+        return Content("\n").join(lines)
+
+    def on_click(self) -> None:
+        """A click explains as well."""
+        self.action_explain()
+
+    def action_explain(self) -> None:
+        """Ask for the explanations."""
+        self.post_message(self.ExplainWanted(self))
+
+    def _line(self, label: str, row: PanelRow) -> Content:
+        if row.place is not None and not row.place.is_local:
+            style = self.get_visual_style("cost-panel--cloud")
+            shown = formats.figure(row.cloud) if row.cloud.known else "billed by plan"
+            return Content.assemble(f"{label:<{_LABEL_CELLS}}", (f"{row.place.sign} {shown}", style))
+        style = self.get_visual_style("cost-panel--local")
+        power, whole = formats.figure(row.power), formats.figure(row.with_machine)
+        return Content.assemble(
+            f"{label:<{_LABEL_CELLS}}", (f"{power:>{_COLUMN_CELLS}}", style), (f"{whole:>{_COLUMN_CELLS}}", style)
+        )
+
+    def _notes(self, view: PanelView, month: PanelRow) -> list[Content]:
+        dim = self.get_visual_style("cost-panel--dim")
+        words = [f"● {formats.tokens(month.tokens)} tok · {formats.count(month.turns)} turns"]
+        if month.provisional and month.with_machine.known:
+            words.append("provisional")
+        notes = [" · ".join(words)]
+        if month.cloud_turns:
+            notes.append(f"○ {formats.count(month.cloud_turns)} turns, not counted as local")
+        if month.left_out:
+            notes.append(f"{formats.count(month.left_out)} turns not counted")
+        notes += [f"— {hint.words}: ctrl+p “Electricity”" for hint in view.hints[:1]]
+        if self.unsaved:
+            notes.append(f"{formats.count(self.unsaved)} turns not saved yet; tried again")
+        return [Content.styled(note, dim) for note in notes]
