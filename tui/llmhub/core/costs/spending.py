@@ -194,6 +194,8 @@ class _Adder:
         if fixed.amount is None:
             self._unpriced = fixed
             return
+        if not sums.busy_ms:
+            return
         rate = rate_per_busy_second(fixed.amount, profile.planned_busy_s_per_month)
         merged = (profile.profile_id, day.year, day.month)
         before = self._machine.get(merged)
