@@ -25,6 +25,7 @@ from llmhub.formats.quantities import (
     rate,
     seconds,
     size,
+    span,
     tokens,
     watts,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "row_title",
     "seconds",
     "size",
+    "span",
     "tokens",
     "usd",
     "watts",

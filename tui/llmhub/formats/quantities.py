@@ -85,6 +85,11 @@ def expires(moment: datetime | None, *, never: bool = False, now: datetime | Non
     return "now" if left < 1 else _one_unit(left)
 
 
+def span(value_s: float | None) -> str:
+    """A duration in one unit, rounded down, where a column or a bar has no room for two: `2 m`, `40 s`."""
+    return UNKNOWN if value_s is None else _one_unit(max(0.0, value_s))
+
+
 def _one_unit(value: float) -> str:
     for factor, name in ((86400, "d"), (3600, "h"), (60, "m")):
         if value >= factor:

@@ -1,0 +1,1 @@
+"""What the Models mode is made of, beside its widgets."""

@@ -1,0 +1,144 @@
+"""What the Models mode says of a model, in the words of a column or of a sentence."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from llmhub import formats
+from llmhub.core.models import InstalledModel, LoadedModel
+from llmhub.core.names import name_key
+from llmhub.core.places import PlaceKind
+from llmhub.core.plain import one_line
+from llmhub.ui.models.rows import ModelRow
+
+UNKNOWN = formats.UNKNOWN
+_ABILITIES = ("tools", "thinking", "vision", "audio", "embedding", "insert", "image")
+
+
+def of(text: str | None) -> str:
+    """A word of the daemon's, or `—`."""
+    return one_line(text) if text else UNKNOWN
+
+
+def decode(per_s: float | None) -> str:
+    """`47.2`: measured, so without a tilde."""
+    return formats.rate(per_s, unit="").strip()
+
+
+def abilities(capabilities: frozenset[str] | None, *, short: bool = False) -> str:
+    """`tools, thinking`; completion goes without saying. `short` is for a column: `tools think`, `tools +2`."""
+    if capabilities is None:
+        return UNKNOWN
+    known = [word for word in _ABILITIES if word in capabilities]
+    known += sorted(one_line(word) for word in capabilities - {*_ABILITIES, "completion"})
+    if not known:
+        return "chat" if "completion" in capabilities else UNKNOWN
+    if not short:
+        return ", ".join(known)
+    brief = [{"thinking": "think", "embedding": "embed"}.get(word, word) for word in known]
+    return " ".join(brief) if len(brief) <= 2 else f"{brief[0]} +{len(brief) - 1}"
+
+
+def last_used(day: date | None, now: datetime) -> str:
+    """`today`, `yesterday`, `12 d ago`; days, because that is what the ledger adds up by."""
+    if day is None:
+        return UNKNOWN
+    days = (now.astimezone().date() - day).days
+    return "today" if days <= 0 else "yesterday" if days == 1 else f"{days} d ago"
+
+
+def loaded(row: ModelRow, now: datetime, *, short: bool = False) -> str:
+    """`GPU, 4 m`, `75 % GPU`, `loading`; empty when it is not in memory."""
+    if row.job is not None:
+        return f"{row.job} …"
+    if row.model.place.kind is PlaceKind.OLLAMA_CLOUD:
+        return "cloud" if short else "Ollama cloud"
+    if row.loaded is None:
+        return ""
+    return f"{split(row.loaded)}, {leaves(row.loaded, now)}"
+
+
+def split(entry: LoadedModel) -> str:
+    """Where a loaded model's memory is: `GPU`, `CPU`, `75 % GPU`."""
+    share = entry.gpu_fraction
+    if share is None:
+        return "loaded"
+    percent = round(share * 100)
+    return "GPU" if percent == 100 else "CPU" if percent == 0 else f"{percent} % GPU"
+
+
+def leaves(entry: LoadedModel, now: datetime) -> str:
+    """When the daemon lets go of it: `4 m`, `never`; `leaving` when that moment has passed."""
+    if entry.expires_at is not None and entry.expires_at <= now and not entry.never_expires:
+        return "leaving"
+    return formats.expires(entry.expires_at, never=entry.never_expires, now=now)
+
+
+def headline(models: tuple[InstalledModel, ...]) -> str:
+    """`14 models, 96.2 GiB on disk`. Names of one digest are one model on disk; cloud stubs hold nothing here."""
+    sizes = {model.digest or model.name: model.size_bytes for model in models if model.place.is_local}
+    number = f"{len(models)} model{'' if len(models) == 1 else 's'}"
+    if any(known is None for known in sizes.values()):
+        return number
+    return f"{number}, {formats.size(sum(known or 0 for known in sizes.values()))} on disk"
+
+
+def about(row: ModelRow, everything: tuple[InstalledModel, ...], now: datetime) -> tuple[str, str, str]:
+    """Three lines about the selected model: what it is, where it is now, what it is on disk."""
+    model = row.model
+    kind = " ".join(one_line(word) for word in (model.parameter_size, model.quantization) if word)
+    facts = [word for word in (kind, one_line(model.family or "")) if word]
+    if model.context_trained:
+        facts.append(f"trained {model.context_trained:,}")
+    if model.capabilities is not None:
+        facts.append(abilities(model.capabilities))
+    first = f"{one_line(model.name)}   {' · '.join(facts)}"
+    return first.rstrip(), _where(row, now), _on_disk(model, everything, now)
+
+
+def _where(row: ModelRow, now: datetime) -> str:
+    model, entry = row.model, row.loaded
+    if row.job is not None:
+        return f"{row.job} …"
+    if not model.place.is_local:
+        served = f" as {one_line(model.remote_model)}" if model.remote_model else ""
+        return f"runs in {model.place.words}{served}: what you send leaves this machine"
+    if entry is None:
+        return f"not loaded · {model.place.words}"
+    facts = [f"loaded · {formats.size(entry.size_bytes)}, {_split_words(entry)}"]
+    if entry.context_tokens:
+        facts.append(f"context {entry.context_tokens:,}")
+    if entry.never_expires:
+        facts.append("stays until it is unloaded")
+    elif entry.expires_at is not None:
+        until = leaves(entry, now)
+        facts.append("is leaving now" if until == "leaving" else f"leaves in {until} unless it is used")
+    return " · ".join(facts)
+
+
+def _split_words(entry: LoadedModel) -> str:
+    words = split(entry)
+    if words == "loaded":
+        return "the daemon's figures make no sense"
+    if words in {"GPU", "CPU"}:
+        return f"all on the {words}"
+    both = f"{formats.size(entry.vram_bytes)} + {formats.size(entry.size_bytes - entry.vram_bytes)}"
+    return f"{words}, the rest on the CPU ({both})"
+
+
+def _on_disk(model: InstalledModel, everything: tuple[InstalledModel, ...], now: datetime) -> str:
+    facts = []
+    if model.place.is_local:
+        facts.append(f"{formats.size(model.size_bytes)} on disk")
+    if model.modified_at is not None:
+        facts.append(f"changed {formats.ago(model.modified_at, now)}")
+    if model.digest:
+        facts.append(one_line(model.digest)[:12])
+        twins = [
+            one_line(other.name)
+            for other in everything
+            if other.digest == model.digest and name_key(other.name) != name_key(model.name)
+        ]
+        if twins:
+            facts.append(f"also named {', '.join(twins)}")
+    return " · ".join(facts)

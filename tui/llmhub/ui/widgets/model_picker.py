@@ -1,0 +1,250 @@
+"""Choosing a model by a few letters of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.style import Style
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from llmhub import formats
+from llmhub.core.fuzzy import FuzzyMatch, fuzzy_rank
+from llmhub.core.names import ModelName, name_key
+from llmhub.core.places import Place
+from llmhub.core.plain import one_line
+from llmhub.ui.models import words
+from llmhub.ui.models.rows import Order, arranged, rows_of
+
+if TYPE_CHECKING:
+    from llmhub.core.hub import Hub
+
+_DEFAULT_TITLE = "Which model?"
+_MOST_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that can be chosen. Unknown fields are shown as `—`."""
+
+    backend: str
+    name: str
+    place: Place
+    size_bytes: int | None = None
+    quantization: str | None = None
+    context_tokens: int | None = None
+    loaded: str = ""
+    """In words, empty when it is not in memory."""
+    can_chat: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The answer: chat with a model that is there, or pull one that is not."""
+
+    act: Literal["use", "pull"]
+    backend: str
+    model: str
+
+
+def candidates(hub: Hub) -> tuple[Candidate, ...]:
+    """What the daemon of `hub` has, the one used last first; models that cannot chat at the end."""
+    found = [
+        Candidate(
+            hub.state.name,
+            row.name,
+            row.model.place,
+            row.model.size_bytes,
+            row.model.quantization,
+            row.model.context_trained,
+            words.split(row.loaded) if row.loaded else "",
+            row.model.capabilities is None or "completion" in row.model.capabilities,
+        )
+        for row in arranged(rows_of(hub), Order.LAST_USED)
+    ]
+    return tuple(sorted(found, key=lambda candidate: not candidate.can_chat))
+
+
+class ModelPicker(ModalScreen[Picked | None]):
+    """Letters narrow the list, the arrows move, Enter chooses. A name that is not there is offered as a pull.
+
+    Args:
+        models: In the order in which they are shown before anything is typed.
+        title: What is chosen for.
+        current: The name to stand on at first.
+        can_pull: Whether a name that is not there may be pulled.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "model-picker--local",
+        "model-picker--cloud",
+        "model-picker--dim",
+        "model-picker--hit",
+    }
+
+    DEFAULT_CSS = """
+    ModelPicker {
+        align: center middle;
+        & > Vertical {
+            width: 90%;
+            max-width: 100;
+            height: 80%;
+            max-height: 30;
+            padding: 1 2;
+            background: $surface;
+        }
+        & #picker-title { height: 1; text-style: bold; }
+        & Input { border: none; height: 1; padding: 0; margin-bottom: 1; background: $surface; }
+        & OptionList { height: 1fr; border: none; padding: 0; background: $surface; }
+        & #picker-keys { height: 1; color: $foreground-muted; }
+        & > .model-picker--local { color: $cost-local; }
+        & > .model-picker--cloud { color: $cost-cloud; }
+        & > .model-picker--dim { color: $foreground-muted; }
+        & > .model-picker--hit { text-style: bold underline; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back", id="picker.back", tooltip="Choose nothing"),
+    ]
+
+    def __init__(
+        self,
+        models: Sequence[Candidate],
+        title: str = _DEFAULT_TITLE,
+        *,
+        current: str | None = None,
+        can_pull: bool = True,
+    ) -> None:
+        super().__init__()
+        self._models = tuple(models)
+        self._title = title
+        self._current = current
+        self._can_pull = can_pull
+        self._shown: list[Picked] = []
+
+    def compose(self) -> ComposeResult:
+        """The question, the search, the models, the keys."""
+        with Vertical():
+            yield Static(Content(self._title), id="picker-title", markup=False)
+            yield Input(placeholder="a few letters of its name", id="picker-search")
+            yield OptionList(id="picker-list", compact=True)
+            yield Static(id="picker-keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Everything first, the cursor in the search."""
+        pull = "  a whole name that is not here: pull it" if self._can_pull else ""
+        self.query_one("#picker-keys", Static).update(Content(f"enter choose  ↑ ↓ move  esc back{pull}"))
+        self.query_one(Input).focus()
+        self.call_after_refresh(self._fill, "")
+
+    def on_resize(self) -> None:
+        """The columns follow the width."""
+        if self._shown:
+            self.call_after_refresh(self._fill, self.query_one(Input).value, keep=True)
+
+    def on_key(self, event: events.Key) -> None:
+        """The arrows move in the list while the search has the focus."""
+        moves = {"up": "cursor_up", "down": "cursor_down", "pageup": "page_up", "pagedown": "page_down"}
+        if event.key in moves and isinstance(self.focused, Input):
+            getattr(self.query_one(OptionList), f"action_{moves[event.key]}")()
+            event.stop()
+            event.prevent_default()
+
+    @on(Input.Changed, "#picker-search")
+    def _searched(self, event: Input.Changed) -> None:
+        event.stop()
+        self._fill(event.value)
+
+    @on(Input.Submitted, "#picker-search")
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        at = self.query_one(OptionList).highlighted
+        if at is not None and at < len(self._shown):
+            self.dismiss(self._shown[at])
+
+    @on(OptionList.OptionSelected, "#picker-list")
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if event.option_index < len(self._shown):
+            self.dismiss(self._shown[event.option_index])
+
+    def action_leave(self) -> None:
+        """Choose nothing."""
+        self.dismiss(None)
+
+    def _fill(self, query: str, *, keep: bool = False) -> None:
+        choices = self.query_one(OptionList)
+        before = choices.highlighted
+        ranked = fuzzy_rank(query, self._models, key=lambda model: model.name)[:_MOST_SHOWN]
+        self._shown = [Picked("use", model.backend, model.name) for model, _ in ranked]
+        width = max(20, choices.scrollable_content_region.width - 1)
+        options = [Option(self._line(model, match, width)) for model, match in ranked]
+        if name := self._to_pull(query):
+            self._shown.append(Picked("pull", self._models[0].backend if self._models else "ollama", name))
+            options.append(Option(Content.assemble("↓ pull ", (name, "bold"))))
+        choices.clear_options()
+        if options:
+            choices.add_options(options)
+            choices.highlighted = min(before or 0, len(options) - 1) if keep else self._first(query)
+        else:
+            words_of = (
+                "No model has these letters." if query.strip() else "No model is here yet: type a name to pull it."
+            )
+            choices.add_option(Option(Content(words_of), disabled=True))
+
+    def _first(self, query: str) -> int:
+        if query.strip() or self._current is None:
+            return 0
+        current = name_key(self._current)
+        return next((i for i, picked in enumerate(self._shown) if name_key(picked.model) == current), 0)
+
+    def _to_pull(self, query: str) -> str | None:
+        """The name typed, when it could be pulled and is not here."""
+        name = query.strip()
+        if not self._can_pull or len(name) < 2 or " " in name:
+            return None
+        if any(name_key(model.name) == name_key(name) for model in self._models):
+            return None
+        try:
+            ModelName.parse(name)
+        except ValueError:
+            return None
+        return name
+
+    def _line(self, model: Candidate, match: FuzzyMatch, width: int) -> Content:
+        """`● qwen3:8b      4.9 GiB  Q4_K_M   40,960  this machine  GPU`."""
+        side = self.get_visual_style(f"model-picker--{'local' if model.place.is_local else 'cloud'}")
+        dim = self.get_visual_style("model-picker--dim")
+        state = model.loaded or ("" if model.can_chat else "cannot chat")
+        quant = formats.fit(one_line(model.quantization or formats.UNKNOWN), 8)
+        facts = [
+            f"{formats.size(model.size_bytes):>9}",
+            f"{quant:<8}",
+            f"{formats.count(model.context_tokens):>9}",
+            f"{formats.fit(model.place.words, 14):<14}",
+            f"{formats.fit(state, 11):<11}",
+        ]
+        while len(facts) > 2 and width - 2 - sum(len(fact) + 2 for fact in facts) < 20:
+            facts.pop(1 if len(facts) > 3 else 0)
+        room = max(8, width - 2 - sum(len(fact) + 2 for fact in facts))
+        name = formats.fit(one_line(model.name), room)
+        shown = Content(name + " " * (room - formats.cells(name)))
+        hit = self.get_visual_style("model-picker--hit")
+        shown = _highlighted(shown, match, hit, len(name)) if name == model.name else shown
+        return Content.assemble((f"{model.place.sign} ", side), shown, ("  " + "  ".join(facts), dim))
+
+
+def _highlighted(name: Content, match: FuzzyMatch, hit: Style, most: int) -> Content:
+    for at in match.positions:
+        if at < most:
+            name = name.stylize(hit, at, at + 1)
+    return name
