@@ -11,7 +11,7 @@ from llmhub.net.errors import (
     UnreachableError,
     translated,
 )
-from llmhub.net.exchange import SILENCE_S, Opened, Silence, exchange
+from llmhub.net.exchanges import SILENCE_S, Opened, Silence, exchange
 from llmhub.net.lines import LineSplitter
 from llmhub.net.sse import EventReader, ServerEvent
 from llmhub.net.switch import Switch

@@ -82,7 +82,7 @@ class Client:
     """What the rest of llmhub asks the network with. Raises `NetError` and nothing else.
 
     Connecting may take 5 s, writing 30 s. Reading has no limit unless a call names one: a daemon that loads a model
-    sends nothing for minutes, and that is told to the person, not ended (see `exchange`).
+    sends nothing for minutes, and that is told to the person, not ended (see `exchanges`).
     """
 
     def __init__(self, transport: Transport) -> None:

@@ -17,7 +17,7 @@ from llmhub.net.lines import MAX_LINE_BYTES
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event; `name` is empty where the stream gave none."""
+    """One event; `name` is empty where the stream gave none, or "message", which means the same."""
 
     data: str
     name: str = ""
@@ -56,5 +56,5 @@ class EventReader:
                 if not part:
                     self._size = 0
                 if event is not None and event.data:
-                    events.append(ServerEvent(event.data, event.event, event.id))
+                    events.append(ServerEvent(event.data, "" if event.event == "message" else event.event, event.id))
         return events
