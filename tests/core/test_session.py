@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from support.fake_host import FakeHost, failure, installed_model, unreachable
-from support.fake_ledger import FakeChats, FakeLedger
-from support.hubs import Watcher, hub_of
-
+from llmhub.core.asking import turns_to_drop, without_oldest
 from llmhub.core.chat import Durations, Finished, Message, TextDelta, ThinkingDelta, Usage
 from llmhub.core.conversations import Chat, LaneSetup
 from llmhub.core.errors import FailureKind
 from llmhub.core.hub import Hub
 from llmhub.core.models import ModelDetails
-from llmhub.core.session import ChatSession, RunState, turns_to_drop, without_oldest
+from llmhub.core.session import ChatSession, RunState
 from llmhub.core.turns import TurnStatus
+from support.fake_host import FakeHost, failure, installed_model, unreachable
+from support.fake_ledger import FakeChats, FakeLedger
+from support.hubs import Watcher, hub_of
 
 DONE = Finished("stop", Usage(20, 3, source="daemon"), Durations(9, 1, 2, 6))
 

@@ -190,7 +190,7 @@ class Chat:
         return entries, asked
 
     def edit(self, node_id: str, text: str, lanes: Iterable[int]) -> tuple[list[Entry], dict[int, str]]:
-        """Ask again with another text: a sibling of question `node_id`, in the lanes whose path holds it or a version."""
+        """Ask again with another text: a sibling of question `node_id`, in `lanes`."""
         old = self.nodes[node_id]
         new = new_id()
         entries = self._apply({"kind": "node", "id": new, "parent": old.parent, "role": "user", "text": text})

@@ -38,7 +38,7 @@ FIRST_MODELS = (
     FirstModel("gpt-oss:20b", 13_793_441_244, "strong reasoning; slower"),
     FirstModel("qwen3-coder:30b", 18_556_700_761, "for code; the slowest to load"),
 )
-"""All layers, as `/api/tags` of public daemons list them; each is the library's default, Q4_K_M but for gpt-oss (MXFP4)."""
+"""All layers, as `/api/tags` of public daemons list them; each the library's default: Q4_K_M, gpt-oss MXFP4."""
 
 
 def likely_need_bytes(model: FirstModel) -> int:

@@ -121,7 +121,7 @@ class Hub:
         self.spawn(self.watch.run())
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
-        """Run a coroutine in the background, held until it ends; an unexpected failure is raised by the loop's handler."""
+        """Run a coroutine in the background, held until it ends; the loop's handler is told of a failure."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

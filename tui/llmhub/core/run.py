@@ -174,7 +174,7 @@ class TurnMeter:
             num_ctx=self.request.num_ctx,
             max_tokens=self.request.max_tokens,
             think=self.request.think,
-            billed=self._billed(finished.bill if finished else None, status),
+            billed=self._billed(finished.bill if finished else None),
         )
 
     @property
@@ -205,7 +205,7 @@ class TurnMeter:
             return TurnStatus.CANCELLED, "stopped"
         return TurnStatus.ERROR, f"llmhub itself failed: {type(failure).__name__}"
 
-    def _billed(self, bill: Bill | None, status: TurnStatus) -> BilledFacts:
+    def _billed(self, bill: Bill | None) -> BilledFacts:
         if bill is None:
             return BilledFacts(reconciled="pending") if self._generation_id else BilledFacts()
         return billed_facts(bill, "stream")
@@ -256,7 +256,7 @@ async def run_turn(
         The turn as it was booked. A reply that ended early by itself (length, context full) is returned like any other.
 
     Raises:
-        BackendError: after the turn was booked. The exception's note `turn_id` is not needed: `meter.id` names the turn.
+        BackendError: after the turn was booked. `meter.turn` is the turn.
         asyncio.CancelledError: after the turn was booked as cancelled.
     """
     meter = meter or TurnMeter(request, context)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
-from llmhub.core.chat import Accepted, ChatEvent, ChatRequest, Message, SamplingParams, TextDelta, Think, ThinkingDelta, Waiting
-from llmhub.core.conversations import Chat, Entry, LaneSetup, Node
+from llmhub.core.asking import think_for, without_oldest
+from llmhub.core.chat import Accepted, ChatEvent, ChatRequest, SamplingParams, TextDelta, ThinkingDelta, Waiting
+from llmhub.core.conversations import Chat, Entry, LaneSetup
 from llmhub.core.errors import BackendError
 from llmhub.core.hub import Hub
 from llmhub.core.identity import new_id
@@ -286,7 +287,7 @@ class ChatSession:
             run.error = error
         except asyncio.CancelledError:
             pass  # stopped by the person or at closing; the turn says so
-        except Exception as failure:  # noqa: BLE001 - told on the screen and in the log; one lane must not take the app down
+        except Exception as failure:
             run.failure = failure
         finally:
             run.turn = run.meter.turn if run.meter else None
@@ -321,7 +322,12 @@ class ChatSession:
 
         run._saved_at = monotonic()
         await run_turn(
-            services.host, request, services.ledger, on_event, context=run.meter.context, meter=run.meter,
+            services.host,
+            request,
+            services.ledger,
+            on_event,
+            context=run.meter.context,
+            meter=run.meter,
             complete=self.hub.complete,
         )
 
@@ -347,8 +353,10 @@ class ChatSession:
         self._listener.run_ended(run)
 
     def _next(self) -> None:
-        if self.queued is not None and not self.running and not any(
-            run.meter is not None and run.meter.closing for run in self.runs.values()
+        if (
+            self.queued is not None
+            and not self.running
+            and not any(run.meter is not None and run.meter.closing for run in self.runs.values())
         ):
             text, self.queued = self.queued, None
             self.send(text)
@@ -420,7 +428,7 @@ class ChatSession:
         )
 
     def _prefix(self, run: LaneRun) -> tuple[int | None, str | None]:
-        """Tokens of the prompt that repeat the lane's turn before, and seconds since it ended (cost-model.md, section 7)."""
+        """Tokens of the prompt that repeat the lane's turn before, and seconds since it ended (cost-model.md, 7)."""
         question = self.chat.nodes[run.question]
         before = self.chat.nodes.get(question.parent) if question.parent else None
         if before is None or run.drop_turns:
@@ -446,64 +454,3 @@ class ChatSession:
         if entries:
             saving = asyncio.ensure_future(self.hub.services.chats.save(self.chat.id, entries))
             saving.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-
-def think_for(setup: LaneSetup, installed: InstalledModel | None, details: ModelDetails | None) -> Think:
-    """What is sent as `think`: explicit for models that can, nothing for those that cannot (trap T11)."""
-    able = installed.capabilities if installed else None
-    if able is None and details is not None:
-        able = details.capabilities
-    if able is None or "thinking" not in able:
-        return None
-    if setup.think is None:
-        return True
-    if isinstance(setup.think, bool) or setup.think in {"low", "medium", "high", "max"}:
-        return setup.think  # type: ignore[return-value]
-    return True
-
-
-def without_oldest(messages: tuple[Message, ...], turns: int) -> tuple[Message, ...]:
-    """`messages` without the `turns` oldest questions and their replies; system messages and the last question stay."""
-    system = tuple(message for message in messages if message.role == "system")
-    rest = [message for message in messages if message.role != "system"]
-    starts = [at for at, message in enumerate(rest) if message.role == "user"]
-    cut = starts[min(turns, len(starts) - 1)] if starts else 0
-    return system + tuple(rest[cut:])
-
-
-def turns_to_drop(messages: tuple[Message, ...], prompt_tokens: int, context_tokens: int, spare: int) -> int:
-    """How many of the oldest turns must go so that the prompt and `spare` tokens of reply fit, by their share of bytes.
-
-    0 when not even the last question alone would fit.
-    """
-    size = sum(len(message.text.encode()) for message in messages) or 1
-    per_byte = prompt_tokens / size
-    questions = sum(1 for message in messages if message.role == "user")
-    for turns in range(1, questions):
-        kept = without_oldest(messages, turns)
-        if sum(len(message.text.encode()) for message in kept) * per_byte + spare <= context_tokens:
-            return turns
-    return 0
-
-
-def question_texts(chat: Chat) -> list[str]:
-    """What the person has asked in this chat, oldest first, each once: for going back through earlier prompts."""
-    seen: dict[str, None] = {}
-    for node in chat.nodes.values():
-        if node.role == "user":
-            seen.pop(node.content, None)
-            seen[node.content] = None
-    return list(seen)
-
-
-def reply_turn(node: Node) -> Turn | None:
-    """The turn of a stored reply, for its metrics line; `None` where it was never booked or cannot be read."""
-    facts: dict[str, Any] = node.metrics
-    if not facts:
-        return None
-    try:
-        return Turn.from_record(facts)
-    except ValueError:
-        return None
-
-

@@ -50,7 +50,7 @@ class ClientTimes:
 
 @dataclass(frozen=True, slots=True)
 class EnergyFacts:
-    """Energy of a turn as it was measured or declared (cost-model.md, section 4). Money is derived, never stored alone."""
+    """Energy of a turn as it was measured or declared (cost-model.md, section 4). Money is derived."""
 
     method: str = "none"
     scope: str | None = None
@@ -64,7 +64,7 @@ class EnergyFacts:
     charged_mj: int | None = None
     """Millijoules charged to the turn; an integer so that totals are exact. `None` is unknown."""
     cost_pico_usd: int | None = None
-    """A cache: `charged_mj` at the electricity price in force when the turn began. Sums per day cannot know the hour."""
+    """A cache: `charged_mj` at the electricity price in force when the turn began. A day's sum cannot know the hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,6 @@ class Turn:
         place = record.get("place") or {}
         times = record.get("ns") or {}
         energy = record.get("energy") or {}
-        known = set(_KNOWN)
         return cls(
             id=str(record["id"]),
             started_at=datetime.fromisoformat(record["started_at"]),
@@ -266,7 +265,7 @@ class Turn:
             ref_model=record.get("ref_model"),
             ref_snapshot=record.get("ref_snapshot"),
             vote=record.get("vote"),
-            extra={key: value for key, value in record.items() if key not in known},
+            extra={key: value for key, value in record.items() if key not in _KNOWN},
         )
 
 
@@ -313,8 +312,10 @@ def _of(cls: type[_T], values: Any) -> _T:
     return cls(**{key: value for key, value in (values or {}).items() if key in names})
 
 
-_KNOWN = (
-    "id chat lane group_id seq started_at utc_offset_min status reason backend_name place machine model digest "
-    "quantization served_model provider generation_id tokens bytes prefix_tokens gap_s num_ctx max_tokens think ns "
-    "client_ms energy billed profile_id price_snapshot ref_model ref_snapshot vote"
-).split()
+_KNOWN = frozenset(
+    """
+    id chat lane group_id seq started_at utc_offset_min status reason backend_name place machine model digest
+    quantization served_model provider generation_id tokens bytes prefix_tokens gap_s num_ctx max_tokens think ns
+    client_ms energy billed profile_id price_snapshot ref_model ref_snapshot vote
+    """.split()  # noqa: SIM905
+)

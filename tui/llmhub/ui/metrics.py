@@ -25,7 +25,7 @@ def ended_words(turn: Turn) -> str:
     mark = "~" if turn.tokens.source == "estimate" else ""
     measured = turn.durations.eval_ns is not None
     if (rate := turn.decode_per_s) is not None:
-        parts.append(("" if measured else "~") + formats.rate(rate))
+        parts.append(formats.rate(rate, measured=measured))
     if turn.client_ms.first is not None:
         parts.append(f"first {formats.seconds(turn.client_ms.first / 1000)}")
     if turn.tokens.completion is not None:
@@ -47,7 +47,7 @@ def running_words(run: LaneRun) -> str:
         return f"loading or reading the prompt · {waited}"
     words = [f"~{formats.count(meter.pieces)} tok"]
     if (rate := meter.live_per_s) is not None:
-        words.insert(0, "~" + formats.rate(rate))
+        words.insert(0, formats.rate(rate, measured=False))
     if run.silent_s is not None:
         words.append(f"nothing came for {formats.seconds(run.silent_s)} · esc stops")
     return " · ".join(words)

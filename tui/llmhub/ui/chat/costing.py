@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from llmhub import formats
-from llmhub.core.costs.explain import Explanation
+from llmhub.core.asking import reply_turn
+from llmhub.core.costs.labels import Figure
 from llmhub.core.costs.live import LiveCost, LiveView
 from llmhub.core.costs.panel import (
     PanelRow,
@@ -19,7 +20,7 @@ from llmhub.core.costs.panel import (
 )
 from llmhub.core.costs.spending import buckets_of
 from llmhub.core.costs.turn import local_moment
-from llmhub.core.session import ChatSession, LaneRun, reply_turn
+from llmhub.core.session import ChatSession, LaneRun
 from llmhub.core.turns import Turn
 
 if TYPE_CHECKING:
@@ -96,9 +97,8 @@ class PanelKeeper:
         hub = self._screen.hub
         if hub is None or not turn.place.is_local:
             return []
-        return explanation_lines(explain_turn_power(turn, hub.profiles)) + explanation_lines(
-            explain_turn_with_machine(turn, hub.profiles)
-        )
+        explained = (explain_turn_power(turn, hub.profiles), explain_turn_with_machine(turn, hub.profiles))
+        return [("", line) for each in explained for line in ("", *formats.explanation(each))]
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -135,15 +135,6 @@ class PanelKeeper:
         return rows
 
 
-def cost_words(power: object, with_machine: object) -> str:
+def cost_words(power: Figure, with_machine: Figure) -> str:
     """`~$0.0000300 power ~$0.000534 with machine`."""
-    return f"{formats.figure(power)} power {formats.figure(with_machine)} with machine"
-
-
-def explanation_lines(explanation: Explanation) -> list[tuple[str, str]]:
-    """An explanation as lines of a list: the formula, its inputs, the arithmetic."""
-    lines = [("", ""), (explanation.title, formats.figure(explanation.figure)), ("", explanation.words)]
-    for given in explanation.inputs:
-        lines.append((f"  {given.words}", f"{formats.number(given.amount)} {given.unit} ({given.label}, {given.source})".strip()))
-    lines += [("", note) for note in explanation.notes]
-    return lines
+    return f"{formats.usd(power)} power {formats.usd(with_machine)} with machine"

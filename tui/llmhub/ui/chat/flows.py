@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmhub import formats
+from llmhub.core.asking import turns_to_drop
 from llmhub.core.conversations import MAX_LANES, LaneSetup
 from llmhub.core.errors import ConfigError, FailureKind, LLMHubError, StorageError
 from llmhub.core.hub import Hub
-from llmhub.core.session import LaneRun, turns_to_drop
+from llmhub.core.session import LaneRun
 from llmhub.ui.chat.prices import price_form, price_values
 from llmhub.ui.metrics import details_lines
 from llmhub.ui.screens.chats import ChatsAnswer, ChatsScreen
@@ -121,7 +122,11 @@ def _temperature(text: str) -> str | None:
 
 
 def _think(text: str) -> str | None:
-    return None if text in {"", "yes", "no", "low", "medium", "high", "max"} else "yes, no, low, medium, high, max or nothing"
+    return (
+        None
+        if text in {"", "yes", "no", "low", "medium", "high", "max"}
+        else "yes, no, low, medium, high, max or nothing"
+    )
 
 
 async def _parameters(screen: ChatScreen, lane: int) -> None:
@@ -134,9 +139,21 @@ async def _parameters(screen: ChatScreen, lane: int) -> None:
         FormScreen(
             f"Parameters of {setup.model}",
             (
-                Field("num_ctx", "context, tokens", str(setup.num_ctx or ""), "a change loads the model again", _whole(256, 16_777_216)),
+                Field(
+                    "num_ctx",
+                    "context, tokens",
+                    str(setup.num_ctx or ""),
+                    "a change loads the model again",
+                    _whole(256, 16_777_216),
+                ),
                 Field("max_tokens", "most tokens of a reply", str(setup.max_tokens or ""), "", _whole(1, 1_048_576)),
-                Field("temperature", "temperature", "" if setup.temperature is None else str(setup.temperature), "0 to 2", _temperature),
+                Field(
+                    "temperature",
+                    "temperature",
+                    "" if setup.temperature is None else str(setup.temperature),
+                    "0 to 2",
+                    _temperature,
+                ),
                 Field("think", "think", str(think), "yes, no, low, medium, high, max", _think),
             ),
             "Empty fields leave it to the model.",
@@ -204,7 +221,9 @@ async def rename(screen: ChatScreen) -> None:
     session = screen.session
     if session is None:
         return
-    answer = await screen.app.push_screen_wait(FormScreen("Rename this chat", (Field("title", "title", session.chat.title),)))
+    answer = await screen.app.push_screen_wait(
+        FormScreen("Rename this chat", (Field("title", "title", session.chat.title),))
+    )
     if answer and answer["title"]:
         session.rename(answer["title"])
 
@@ -359,7 +378,9 @@ def edit_outside(screen: ChatScreen) -> None:
             with screen.app.suspend():
                 done = subprocess.run([*shlex.split(editor), str(path)], check=False)  # noqa: S603 - the person's own editor
         except (OSError, ValueError) as error:
-            screen.strip.show(LLMHubError("The editor did not start", editor, f"set $EDITOR to one that does ({error})"))
+            screen.strip.show(
+                LLMHubError("The editor did not start", editor, f"set $EDITOR to one that does ({error})")
+            )
             return
         if done.returncode == 0:
             screen.prompt.put(path.read_text(encoding="utf-8", errors="replace").rstrip("\n"))

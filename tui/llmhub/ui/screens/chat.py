@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import logging
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,11 +13,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from llmhub import formats
+from llmhub.core.asking import question_texts
 from llmhub.core.conversations import Chat, LaneSetup
 from llmhub.core.errors import BackendError, LLMHubError
 from llmhub.core.identity import new_id
 from llmhub.core.plain import one_line
-from llmhub.core.session import ChatSession, LaneRun, question_texts
+from llmhub.core.session import ChatSession, LaneRun
 from llmhub.core.turns import Turn
 from llmhub.ui.chat import flows
 from llmhub.ui.chat.costing import PanelKeeper
@@ -453,7 +453,6 @@ class ChatScreen(Screen[None]):
         """The turn that ended last in the open chat."""
         turns = [run.turn for run in self.session.runs.values() if run.turn is not None] if self.session else []
         return max(turns, key=lambda turn: turn.id, default=None)
-
 
     def tell(self, error: LLMHubError | BackendError) -> None:
         """Show an error in the one place for errors."""

@@ -132,7 +132,9 @@ class ChatsScreen(ModalScreen[ChatsAnswer | None]):
             return
         self._sure = chat.id
         title = one_line(chat.title, 120) or "this chat"
-        self.query_one("#chats-keys", Static).update(Content(f"delete “{title}”? f8 again does it, its turns stay booked"))
+        self.query_one("#chats-keys", Static).update(
+            Content(f"delete “{title}”? f8 again does it, its turns stay booked")
+        )
 
     @property
     def _highlighted(self) -> ChatSummary | None:
@@ -146,7 +148,9 @@ class ChatsScreen(ModalScreen[ChatsAnswer | None]):
             self.dismiss(ChatsAnswer("new"))
 
     def _fill(self, query: str) -> None:
-        self._shown = [chat for chat, _ in fuzzy_rank(query, self._chats, key=lambda chat: chat.title)] if query else self._chats
+        self._shown = (
+            [chat for chat, _ in fuzzy_rank(query, self._chats, key=lambda chat: chat.title)] if query else self._chats
+        )
         chats = self.query_one(OptionList)
         chats.clear_options()
         for chat in self._shown:

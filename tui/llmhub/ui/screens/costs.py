@@ -13,9 +13,9 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from llmhub import formats
 from llmhub.core.costs.panel import PanelView, panel_view
 from llmhub.core.errors import ConfigError
-from llmhub.ui.chat.costing import explanation_lines
 from llmhub.ui.chat.prices import price_form, price_values
 from llmhub.ui.widgets.cost_panel import CostPanel
 from llmhub.ui.widgets.error_strip import ErrorStrip
@@ -104,12 +104,10 @@ class CostsScreen(Screen[None]):
 
 def explanations_of(view: PanelView) -> Content:
     """Every explanation of the month, one under the other."""
-    lines: list[Content] = []
+    lines: list[str] = []
     month = view.row("month")
     for column in EXPLAINED:
         explanation = month.explanation(column) if month is not None else None
-        if explanation is None:
-            continue
-        for name, value in explanation_lines(explanation):
-            lines.append(Content.assemble((f"{name:<34}", "dim" if name.startswith(" ") else "bold"), value))
-    return Content("\n").join(lines)
+        if explanation is not None:
+            lines += [*formats.explanation(explanation), ""]
+    return Content("\n".join(lines))

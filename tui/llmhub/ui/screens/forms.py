@@ -159,7 +159,9 @@ class TextScreen(ModalScreen[str | None]):
     """A longer text."""
 
     DEFAULT_CSS = (
-        "TextScreen {" + _BOX + "& TextArea { height: 12; border: none; background: $panel; } & .hint { color: $text-muted; } }"
+        "TextScreen {"
+        + _BOX
+        + "& TextArea { height: 12; border: none; background: $panel; } & .hint { color: $text-muted; } }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="text.back", tooltip="Leave without a change"),

@@ -14,8 +14,9 @@ from textual.widget import Widget
 from llmhub import formats
 from llmhub.core.costs.panel import PanelRow, PanelView
 
-_LABEL_CELLS = 10
-_COLUMN_CELLS = 13
+_LABEL_CELLS = 13
+_POWER_CELLS = 12
+_WHOLE_CELLS = 13
 
 
 class CostPanel(Widget, can_focus=True):
@@ -48,16 +49,18 @@ class CostPanel(Widget, can_focus=True):
     def render(self) -> Content:
         """A table of two columns, and what is missing."""
         dim = self.get_visual_style("cost-panel--dim")
-        lines = [Content.assemble((f"{'':<{_LABEL_CELLS}}{'power':>{_COLUMN_CELLS}}{'with machine':>{_COLUMN_CELLS}}", dim))]
+        lines = [
+            Content.assemble((f"{'':<{_LABEL_CELLS}}{'power':>{_POWER_CELLS}}{'with machine':>{_WHOLE_CELLS}}", dim))
+        ]
         view = self.view
         if view is None:
             return lines[0]
         lines += [self._line("this turn" if at == 0 else "", row) for at, row in enumerate(self.turns)]
-        for kind, label in (("chat", "this chat"), ("today", "today")):
-            if (row := view.row(kind)) is not None:  # type: ignore[arg-type]
-                lines.append(self._line(label, row))
+        for row in (view.row("chat"), view.row("today")):
+            if row is not None:
+                lines.append(self._line(formats.row_title(row), row))
         if (month := view.row("month")) is not None:
-            lines.append(self._line(formats.month_name(month.first), month))
+            lines.append(self._line(formats.row_title(month), month))
             lines += self._notes(view, month)
         return Content("\n").join(lines)
 
@@ -72,12 +75,12 @@ class CostPanel(Widget, can_focus=True):
     def _line(self, label: str, row: PanelRow) -> Content:
         if row.place is not None and not row.place.is_local:
             style = self.get_visual_style("cost-panel--cloud")
-            shown = formats.figure(row.cloud) if row.cloud.known else "billed by plan"
+            shown = formats.usd(row.cloud) if row.cloud.known else "billed by plan"
             return Content.assemble(f"{label:<{_LABEL_CELLS}}", (f"{row.place.sign} {shown}", style))
         style = self.get_visual_style("cost-panel--local")
-        power, whole = formats.figure(row.power), formats.figure(row.with_machine)
+        power, whole = formats.usd(row.power), formats.usd(row.with_machine)
         return Content.assemble(
-            f"{label:<{_LABEL_CELLS}}", (f"{power:>{_COLUMN_CELLS}}", style), (f"{whole:>{_COLUMN_CELLS}}", style)
+            f"{label:<{_LABEL_CELLS}}", (f"{power:>{_POWER_CELLS}}", style), (f"{whole:>{_WHOLE_CELLS}}", style)
         )
 
     def _notes(self, view: PanelView, month: PanelRow) -> list[Content]:
@@ -89,7 +92,7 @@ class CostPanel(Widget, can_focus=True):
         if month.cloud_turns:
             notes.append(f"○ {formats.count(month.cloud_turns)} turns, not counted as local")
         if month.left_out:
-            notes.append(f"{formats.count(month.left_out)} turns not counted")
+            notes.append(formats.left_out(month))
         notes += [f"— {hint.words}: ctrl+p “Electricity”" for hint in view.hints[:1]]
         if self.unsaved:
             notes.append(f"{formats.count(self.unsaved)} turns not saved yet; tried again")

@@ -8,10 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.timer import Timer
 
+from llmhub.core.asking import reply_turn
 from llmhub.core.chat import ChatEvent, TextDelta, ThinkingDelta
 from llmhub.core.conversations import Chat, Node
 from llmhub.core.places import Place, PlaceKind
-from llmhub.core.session import ChatSession, LaneRun, reply_turn
+from llmhub.core.session import ChatSession, LaneRun
 from llmhub.core.turns import Turn
 from llmhub.ui.metrics import ended_words, running_words
 from llmhub.ui.transcript import Header, Item, Transcript
@@ -132,7 +133,11 @@ class LaneBoard(Container):
             left = ended_words(turn) if turn else node.note or "not sent"
             thought_s = run.meter.thinking_s if run.meter else None
             view.transcript.finish(
-                run.node, left, self.right_of(turn, run), failed=turn is None or node.status != "complete", thought_s=thought_s
+                run.node,
+                left,
+                self.right_of(turn, run),
+                failed=turn is None or node.status != "complete",
+                thought_s=thought_s,
             )
             view.transcript.set_header(run.node, header_of(run.setup.model, run.place))
             self._mark_versions(run.lane)
