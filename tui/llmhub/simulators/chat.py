@@ -12,7 +12,7 @@ from typing import NoReturn, Protocol
 from llmhub.simulators.catalogue import SimModel
 from llmhub.simulators.clock import Clock
 from llmhub.simulators.engine import Engine, Lease
-from llmhub.simulators.faults import ENGINE_KILLED, Fault, FaultKind
+from llmhub.simulators.faults import ENGINE_KILLED, Fault, FaultKind, from_name
 from llmhub.simulators.http import Exchange
 from llmhub.simulators.names import full, shown
 from llmhub.simulators.orders import Order, Refusal, check_options
@@ -104,7 +104,7 @@ class Chat:
         if model.is_remote:
             await self._remote(talk)
             return
-        name = shown(order.model)
+        name = shown(from_name(order.model)[0])
         if order.is_empty and order.keep_alive_ns == 0:
             self._engine.unload(name)
             await self._single(talk, "unload")
@@ -128,7 +128,7 @@ class Chat:
         if order.think and "thinking" not in model.capabilities:
             raise Refusal(400, f'"{order.model}" does not support thinking')
         if order.tools and "tools" not in model.capabilities:
-            raise Refusal(400, f"{full(model.name)} does not support tools")
+            raise Refusal(400, f"{full(from_name(order.model)[0])} does not support tools")
 
     async def _local(self, talk: _Talk, lease: Lease, began: int) -> None:
         order, model, told = talk.order, talk.model, talk.told

@@ -127,14 +127,15 @@ class Exchange:
         await self._connection.flush()
 
     async def respond_long(
-        self, status: int, length: int, chunks: Iterable[bytes], content_type: str, headers: dict[str, str]
+        self, status: int, length: int, content_type: str, headers: dict[str, str] | None = None
     ) -> None:
-        """Send a long answer of known length piece by piece, waiting for the client."""
-        self._head(status, content_type, {"Content-Length": str(length), **headers})
-        if self.method != "HEAD":
-            for chunk in chunks:
-                self._connection.write(chunk)
-                await self._connection.flush()
+        """Send the head of an answer whose `length` is known; the body follows with `write`."""
+        self._head(status, content_type, {"Content-Length": str(length), **(headers or {})})
+        await self._connection.flush()
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of a body of known length, waiting for the client."""
+        self._connection.write(data)
         await self._connection.flush()
 
     async def start(self, status: int, content_type: str | None, headers: dict[str, str] | None = None) -> None:
