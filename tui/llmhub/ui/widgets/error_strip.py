@@ -18,6 +18,8 @@ from textual.widgets.option_list import Option
 from llmhub.core.errors import BackendError, LLMHubError
 from llmhub.core.plain import one_line, plain
 
+_MOST_OFFERS = 40
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorAction:
@@ -174,7 +176,14 @@ class ErrorStrip(Vertical, can_focus=True):
         parts: list[Content | str | tuple[str, object]] = [("✗ ", self.get_visual_style("error-strip--sign"))]
         parts.append(f"{one_line(error.happened)} · {one_line(error.subject)} · {one_line(error.remedy)}")
         if told.actions:
-            parts.append((f" · Enter: {' or '.join(action.label for action in told.actions)}", dim))
+            parts.append((f" · Enter: {_offers(told.actions)}", dim))
         if more := len(self._told) - 1:
             parts.append((f" · {more} more", dim))
         return Content.assemble(*parts)  # type: ignore[arg-type]
+
+
+def _offers(actions: tuple[ErrorAction, ...]) -> str:
+    """`retry or start it`; only that there is something to do where the labels are long."""
+    labels = [one_line(action.label) for action in actions]
+    offers = " or ".join(label[:1].lower() + label[1:] for label in labels)
+    return offers if len(offers) <= _MOST_OFFERS else "what can be done"

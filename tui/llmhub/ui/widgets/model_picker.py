@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_TITLE = "Which model?"
 _MOST_SHOWN = 200
+_KEYS = "enter choose  ↑ ↓ move  esc back  a whole name that is not here: pull it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,6 @@ class Candidate:
     loaded: str = ""
     """In words, empty when it is not in memory."""
     can_chat: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """The answer: chat with a model that is there, or pull one that is not."""
-
-    act: Literal["use", "pull"]
-    backend: str
-    model: str
 
 
 def candidates(hub: Hub) -> tuple[Candidate, ...]:
@@ -73,14 +65,14 @@ def candidates(hub: Hub) -> tuple[Candidate, ...]:
     return tuple(sorted(found, key=lambda candidate: not candidate.can_chat))
 
 
-class ModelPicker(ModalScreen[Picked | None]):
-    """Letters narrow the list, the arrows move, Enter chooses. A name that is not there is offered as a pull.
+class ModelPicker(ModalScreen[str | None]):
+    """Letters narrow the list, the arrows move, Enter answers with a name. Follows the daemon while it is open.
+
+    A whole name that is not there is offered as a pull: that puts it into the queue, says so, and answers nothing.
 
     Args:
-        models: In the order in which they are shown before anything is typed.
         title: What is chosen for.
         current: The name to stand on at first.
-        can_pull: Whether a name that is not there may be pulled.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -116,20 +108,15 @@ class ModelPicker(ModalScreen[Picked | None]):
         Binding("escape", "leave", "back", id="picker.back", tooltip="Choose nothing"),
     ]
 
-    def __init__(
-        self,
-        models: Sequence[Candidate],
-        title: str = _DEFAULT_TITLE,
-        *,
-        current: str | None = None,
-        can_pull: bool = True,
-    ) -> None:
+    def __init__(self, hub: Hub, title: str = _DEFAULT_TITLE, *, current: str | None = None) -> None:
         super().__init__()
-        self._models = tuple(models)
+        self._hub = hub
         self._title = title
         self._current = current
-        self._can_pull = can_pull
-        self._shown: list[Picked] = []
+        self._models: tuple[Candidate, ...] = ()
+        self._shown: list[str] = []
+        self._to_pull: str | None = None
+        self._stop: Callable[[], None] | None = None
 
     def compose(self) -> ComposeResult:
         """The question, the search, the models, the keys."""
@@ -137,14 +124,26 @@ class ModelPicker(ModalScreen[Picked | None]):
             yield Static(Content(self._title), id="picker-title", markup=False)
             yield Input(placeholder="a few letters of its name", id="picker-search")
             yield OptionList(id="picker-list", compact=True)
-            yield Static(id="picker-keys", markup=False)
+            yield Static(Content(_KEYS), id="picker-keys", markup=False)
 
     def on_mount(self) -> None:
         """Everything first, the cursor in the search."""
-        pull = "  a whole name that is not here: pull it" if self._can_pull else ""
-        self.query_one("#picker-keys", Static).update(Content(f"enter choose  ↑ ↓ move  esc back{pull}"))
         self.query_one(Input).focus()
-        self.call_after_refresh(self._fill, "")
+        self._stop = self._hub.listen(self._changed)
+        self.call_after_refresh(self._changed)
+
+    def on_unmount(self) -> None:
+        """Stop following."""
+        if self._stop is not None:
+            self._stop()
+
+    def _changed(self) -> None:
+        if not self.is_mounted:
+            return
+        models = candidates(self._hub)
+        if models != self._models or not self._shown:
+            self._models = models
+            self._fill(self.query_one(Input).value, keep=bool(self._shown))
 
     def on_resize(self) -> None:
         """The columns follow the width."""
@@ -167,30 +166,37 @@ class ModelPicker(ModalScreen[Picked | None]):
     @on(Input.Submitted, "#picker-search")
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        at = self.query_one(OptionList).highlighted
-        if at is not None and at < len(self._shown):
-            self.dismiss(self._shown[at])
+        self._answer(self.query_one(OptionList).highlighted)
 
     @on(OptionList.OptionSelected, "#picker-list")
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        if event.option_index < len(self._shown):
-            self.dismiss(self._shown[event.option_index])
+        self._answer(event.option_index)
 
     def action_leave(self) -> None:
         """Choose nothing."""
         self.dismiss(None)
 
+    def _answer(self, at: int | None) -> None:
+        if at is None:
+            return
+        if at < len(self._shown):
+            self.dismiss(self._shown[at])
+        elif self._to_pull is not None:
+            self._hub.pulls.add(self._to_pull)
+            self.notify(f"{self._to_pull} is being pulled: F3 shows how far it is.", markup=False)
+            self.dismiss(None)
+
     def _fill(self, query: str, *, keep: bool = False) -> None:
         choices = self.query_one(OptionList)
         before = choices.highlighted
         ranked = fuzzy_rank(query, self._models, key=lambda model: model.name)[:_MOST_SHOWN]
-        self._shown = [Picked("use", model.backend, model.name) for model, _ in ranked]
+        self._shown = [model.name for model, _ in ranked]
+        self._to_pull = self._pullable(query)
         width = max(20, choices.scrollable_content_region.width - 1)
         options = [Option(self._line(model, match, width)) for model, match in ranked]
-        if name := self._to_pull(query):
-            self._shown.append(Picked("pull", self._models[0].backend if self._models else "ollama", name))
-            options.append(Option(Content.assemble("↓ pull ", (name, "bold"))))
+        if self._to_pull is not None:
+            options.append(Option(Content.assemble("↓ pull ", (self._to_pull, "bold"))))
         choices.clear_options()
         if options:
             choices.add_options(options)
@@ -205,12 +211,12 @@ class ModelPicker(ModalScreen[Picked | None]):
         if query.strip() or self._current is None:
             return 0
         current = name_key(self._current)
-        return next((i for i, picked in enumerate(self._shown) if name_key(picked.model) == current), 0)
+        return next((i for i, name in enumerate(self._shown) if name_key(name) == current), 0)
 
-    def _to_pull(self, query: str) -> str | None:
+    def _pullable(self, query: str) -> str | None:
         """The name typed, when it could be pulled and is not here."""
         name = query.strip()
-        if not self._can_pull or len(name) < 2 or " " in name:
+        if len(name) < 2 or " " in name:
             return None
         if any(name_key(model.name) == name_key(name) for model in self._models):
             return None
