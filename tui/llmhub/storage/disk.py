@@ -1,4 +1,4 @@
-"""The few calls to the operating system that keep records safe, one method each, so that a test can fail any of them."""
+"""The few calls to the operating system that keep records safe, one method each: a test can fail any of them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,41 @@ def newest_first(disk: Disk, path: Path) -> Iterator[Record]:
         disk.close(fd)
 
 
-def _records(lines: Any) -> Iterator[Record]:
+def in_order(disk: Disk, path: Path) -> Iterator[Record]:
+    """Every record of a file, the first one first. One chunk of the file is in memory at a time.
+
+    Raises:
+        OSError: when the file cannot be read.
+    """
+    fd = disk.open(path, write=False)
+    try:
+        yield from _records(line.removesuffix(b"\n") for _, line in _lines(disk, fd, 0, disk.stat(fd).st_size))
+    finally:
+        disk.close(fd)
+
+
+def holds(disk: Disk, path: Path, record_id: str) -> bool:
+    """Whether a whole record with this id stands in the file. Reads it all, without taking it apart.
+
+    Raises:
+        OSError: when the file cannot be read.
+    """
+    needle = b'"id":"%s"' % record_id.encode("ascii", "replace")
+    fd = disk.open(path, write=False)
+    try:
+        for _, line in _lines(disk, fd, 0, disk.stat(fd).st_size):
+            if needle not in line:
+                continue
+            parsed = parse_line(line)
+            record = decode(parsed.document) if parsed else None
+            if record is not None and record.get("id") == record_id:
+                return True
+        return False
+    finally:
+        disk.close(fd)
+
+
+def _records(lines: Iterable[bytes]) -> Iterator[Record]:
     for line in lines:
         parsed = parse_line(line + b"\n")
         if parsed and (record := decode(parsed.document)) is not None:

@@ -1,0 +1,120 @@
+"""The totals file: how far each record file was counted and what that came to. A cache: when in doubt, count again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from llmhub.core.identity import new_id
+from llmhub.core.places import PlaceKind
+from llmhub.ledger.counting import SUM_FIELDS, FileCount, FileRows, pack_key
+from llmhub.storage.disk import Disk
+from llmhub.storage.layout import CLOSING, HEADER, record_line
+from llmhub.storage.records import decode, parse_line, with_checksum
+
+logger = logging.getLogger(__name__)
+NAME = "totals.json"
+_FORMAT = {"kind": "totals", "v": 1, "fields": list(SUM_FIELDS), "places": [str(kind) for kind in PlaceKind]}
+"""What the file begins with. Other sums or other kinds of place make the file worthless, and all is counted again."""
+
+
+def load(disk: Disk, folder: Path) -> dict[str, FileCount]:
+    """What was counted by name of file; nothing when the cache is missing, damaged or of another llmhub."""
+    try:
+        fd = disk.open(folder / NAME, write=False)
+    except OSError:
+        return {}
+    try:
+        data = disk.read(fd, disk.stat(fd).st_size, 0)
+    except OSError:
+        return {}
+    finally:
+        disk.close(fd)
+    documents = [
+        parsed.document for line in data.splitlines(keepends=True) if (parsed := parse_line(line)) and parsed.sound
+    ]
+    first = decode(documents[0]) if documents else None
+    if first is None or {key: first.get(key) for key in _FORMAT} != _FORMAT:
+        return {}
+    counts: dict[str, FileCount] = {}
+    for state, packed in zip(documents[1::2], documents[2::2], strict=False):
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            facts = json.loads(state)
+            if not packed.startswith(b'{"rows_of":%s,' % json.dumps(facts["file"]).encode("ascii")):
+                return {}  # a line is missing: what stands where cannot be told any more
+            counts[facts["file"]] = _count(facts, packed)
+    return counts
+
+
+def save(disk: Disk, folder: Path, counts: Iterable[FileCount]) -> None:
+    """Put the cache in place at one instant.
+
+    Raises:
+        OSError: the old one is still there. No harm done.
+    """
+    documents = [_sealed(_FORMAT)]
+    for count in counts:
+        documents += [_sealed(_facts(count)), _packed(count)]
+    lines = [record_line(number, document, first=number == 1) for number, document in enumerate(documents, 1)]
+    for name, _ in disk.names(folder):
+        if name.startswith(f"{NAME}.new-"):  # of a process that died while it saved
+            disk.unlink(folder / name)
+    path = folder / f"{NAME}.new-{new_id()}"
+    fd = disk.open(path, create=True)
+    try:
+        disk.write(fd, b"".join([HEADER, *lines, CLOSING]), 0)
+        disk.sync(fd)
+    except OSError:
+        with contextlib.suppress(OSError):
+            disk.unlink(path)
+        raise
+    finally:
+        disk.close(fd)
+    disk.replace(path, folder / NAME)
+
+
+def _facts(count: FileCount) -> dict[str, Any]:
+    return {
+        "file": count.name,
+        "identity": list(count.identity),
+        "end": count.end,
+        "guard": count.guard,
+        "closed": count.closed,
+        "junk": count.junk,
+        "unsound": count.unsound,
+        "newer": count.newer,
+        "strange": count.strange,
+        "months": sorted(count.months),
+    }
+
+
+def _count(facts: dict[str, Any], packed: bytes) -> FileCount:
+    inode, size, modified, changed = (int(part) for part in facts["identity"])
+    return FileCount(
+        name=str(facts["file"]),
+        identity=(inode, size, modified, changed),
+        end=int(facts["end"]),
+        guard=int(facts["guard"]),
+        closed=bool(facts["closed"]),
+        junk=int(facts["junk"]),
+        unsound=int(facts["unsound"]),
+        newer=int(facts["newer"]),
+        strange=int(facts["strange"]),
+        months=frozenset(str(month) for month in facts["months"]),
+        rows=FileRows(packed=packed),
+    )
+
+
+def _packed(count: FileCount) -> bytes:
+    if count.rows.packed:
+        return count.rows.packed
+    rows = [[pack_key(key), [getattr(sums, name) for name in SUM_FIELDS]] for key, sums in count.rows.rows.items()]
+    return _sealed({"rows_of": count.name, "rows": rows})
+
+
+def _sealed(content: dict[str, Any]) -> bytes:
+    return with_checksum(json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii"))

@@ -1,0 +1,121 @@
+"""Reading what was booked, in whichever thread asks: no lock, one chunk of one file per process in memory at a time."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from llmhub.core.errors import StorageError
+from llmhub.core.turns import BilledFacts, Turn
+from llmhub.ledger.counting import is_newer, understood
+from llmhub.storage.append_file import failure
+from llmhub.storage.disk import Disk
+from llmhub.storage.names import MONTH, Pattern
+from llmhub.storage.reading import Record, in_order, newest_first
+from llmhub.storage.records import ENVELOPE
+
+logger = logging.getLogger(__name__)
+TURN_FILES = Pattern(rf"turns-{MONTH}")
+CORRECTION_FILES = Pattern(rf"corrections-{MONTH}")
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A turn as it stands in the ledger, corrections included."""
+
+    turn: Turn
+    day: str
+    """Local calendar day at commit, ISO."""
+    at: datetime
+    """Moment of commit, UTC."""
+    newer: bool = False
+    """A newer llmhub wrote it; some of it may not be understood."""
+
+
+class History:
+    """What is on disk. Every method reads files and raises `StorageError`: call it in a thread.
+
+    A file that cannot be read is left out and logged; the ledger's notices name it.
+    """
+
+    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
+        self._folder = folder
+        self._disk = disk or Disk()
+
+    def months(self) -> list[str]:
+        """The months that have turns, `2026-11`, newest first."""
+        return sorted({name.removeprefix("turns-") for name, _ in self._files(TURN_FILES)}, reverse=True)
+
+    def turns(self, month: str | None = None, *, oldest_first: bool = False) -> Iterator[Booked]:
+        """The turns of a month, or of all, the last booked first."""
+        corrections = self._corrections()
+        files = self._files(TURN_FILES)
+        for each in [month] if month else sorted(self.months(), reverse=not oldest_first):
+            streams = [self._booked(path, corrections, oldest_first) for stem, path in files if stem == f"turns-{each}"]
+            yield from heapq.merge(*streams, key=lambda booked: booked.at, reverse=not oldest_first)
+
+    def records(self, family: str) -> list[Record]:
+        """All records of a small family (`profiles`, `machines`, `prices`, `votes`), the first written first."""
+        streams = [self._in_order(path) for _, path in self._files(Pattern(family))]
+        return list(heapq.merge(*streams, key=lambda record: str(record.get("at"))))
+
+    def _files(self, pattern: Pattern) -> list[tuple[str, Path]]:
+        try:
+            return [(name.stem, self._folder / name.name) for name, _ in pattern.files(self._disk, self._folder)]
+        except OSError as error:
+            raise failure(error, self._folder) from error
+
+    def _in_order(self, path: Path) -> Iterator[Record]:
+        try:
+            yield from in_order(self._disk, path)
+        except OSError as error:
+            logger.warning("%s", failure(error, path))
+
+    def _corrections(self) -> dict[str, list[Record]]:
+        """By turn, the first written first. There are few: one for each bill that came late."""
+        found: dict[str, list[Record]] = {}
+        for _, path in self._files(CORRECTION_FILES):
+            for record in self._in_order(path):
+                found.setdefault(str(record.get("of")), []).append(record)
+        return found
+
+    def _booked(self, path: Path, corrections: dict[str, list[Record]], oldest_first: bool) -> Iterator[Booked]:
+        try:
+            for record in (in_order if oldest_first else newest_first)(self._disk, path):
+                if record.get("kind") == "turn" and (booked := booked_turn(record)) is not None:
+                    yield corrected(booked, corrections.get(booked.turn.id, []))
+        except OSError as error:
+            logger.warning("%s", failure(error, path))
+
+
+def booked_turn(record: Record) -> Booked | None:
+    """The turn in a record; `None` when it cannot be understood."""
+    newer = is_newer(record)
+    try:
+        known = understood(record) if newer else record
+        facts = {key: value for key, value in known.items() if key not in ENVELOPE or key == "id"}
+        at = datetime.fromisoformat(record["at"])
+        return Booked(Turn.from_record(facts), str(record["day"]), at if at.tzinfo else _NEVER, newer)
+    except (KeyError, TypeError, ValueError) as error:
+        logger.debug("a record that is no turn: %r", error)
+        return None
+
+
+def corrected(booked: Booked, corrections: list[Record]) -> Booked:
+    """`booked` with what later records say about its bill."""
+    turn = booked.turn
+    for record in corrections:
+        billed: Any = record.get("billed")
+        if isinstance(billed, dict):
+            known = {key: value for key, value in billed.items() if key in BilledFacts.__dataclass_fields__}
+            turn = replace(turn, billed=BilledFacts(**known))
+    return booked if turn is booked.turn else replace(booked, turn=turn)
+
+
+__all__ = ["Booked", "History", "StorageError", "booked_turn", "corrected"]
