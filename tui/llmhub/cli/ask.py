@@ -14,6 +14,7 @@ from llmhub import formats
 from llmhub.cli.figures import derived_json
 from llmhub.cli.options import Command, session
 from llmhub.cli.session import DONE, FAILED
+from llmhub.core.asking import think_for
 from llmhub.core.chat import (
     ChatEvent,
     ChatRequest,
@@ -35,7 +36,6 @@ from llmhub.core.models import InstalledModel, ModelDetails, context_to_ask
 from llmhub.core.names import name_key, says_cloud
 from llmhub.core.places import OLLAMA_CLOUD
 from llmhub.core.run import TurnMeter, run_turn
-from llmhub.core.asking import think_for
 from llmhub.core.turns import Turn, TurnContext, TurnStatus
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Question:
 @click.option("--think/--no-think", default=None, help="Let the model think first, or not.")
 @click.option("--hide-thinking", is_flag=True, help="Do not write the thoughts to stderr.")
 @click.pass_context
-def ask(context: click.Context, model: str, prompt: str | None, hide_thinking: bool, **options: Any) -> None:
+def ask(context: click.Context, /, model: str, prompt: str | None, hide_thinking: bool, **options: Any) -> None:
     """Ask MODEL once. Without PROMPT (or with -) the prompt is read from stdin."""
     console = session(context).console
     question = Question(

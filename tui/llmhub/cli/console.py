@@ -18,7 +18,19 @@ from llmhub.core.plain import one_line, plain
 _STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33"}
 _UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What JSON may hold raw but a terminal or a line-wise reader would trip over."""
-_SIGNS = {"✗": "x", "✓": "v", "●": "*", "◐": "o", "○": "o", "—": "-", "·": "-", "▓": "#", "░": ".", "…": "...", "≈": "~"}
+_SIGNS = {
+    "✗": "x",
+    "✓": "v",
+    "●": "*",
+    "◐": "o",
+    "○": "o",
+    "—": "-",
+    "·": "-",
+    "▓": "#",
+    "░": ".",
+    "…": "...",
+    "≈": "~",
+}
 
 
 class Console:
@@ -87,7 +99,9 @@ class Console:
         """Something is wrong, and the command goes on."""
         self.clear()
         sign = self._styled(self._err, "!", "yellow")
-        self._to(self._err, f"{sign} {one_line(error.happened)} · {one_line(error.subject)} · {one_line(error.remedy)}\n")
+        self._to(
+            self._err, f"{sign} {one_line(error.happened)} · {one_line(error.subject)} · {one_line(error.remedy)}\n"
+        )
 
     def progress(self, text: str) -> None:
         """The progress line: drawn over the last one on a terminal, a line of its own elsewhere."""

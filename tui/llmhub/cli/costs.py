@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -27,44 +28,32 @@ if TYPE_CHECKING:
 _BY = get_args(By)
 
 
-class Month(click.ParamType):
-    """`YYYY-MM`."""
-
-    name = "YYYY-MM"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """The month's first day."""
-        if isinstance(value, date):
-            return value
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}", value):
-            try:
-                return date.fromisoformat(f"{value}-01")
-            except ValueError:
-                pass
-        self.fail(f"{value!r} is no month; write it as 2026-11", param, ctx)
+def month_option(help_text: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """`--month YYYY-MM`, as the month's first day."""
+    return click.option("--month", metavar="YYYY-MM", callback=_month, help=help_text)
 
 
-class Columns(click.ParamType):
-    """Some of model, day, place, between commas."""
+def _month(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
+    if value is None:
+        return None
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}", value):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(f"{value}-01")
+    raise click.BadParameter(f"{value!r} is no month; write it as 2026-11")
 
-    name = ",".join(_BY)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[By, ...]:
-        """In the order given, each once."""
-        if isinstance(value, tuple):
-            return cast("tuple[By, ...]", value)
-        words = tuple(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
-        wrong = [word for word in words if word not in _BY]
-        if wrong or not words:
-            self.fail(f"{value!r}: write one or more of {', '.join(_BY)}, with commas between", param, ctx)
-        return cast("tuple[By, ...]", words)
+def _columns(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[By, ...]:
+    words = tuple(dict.fromkeys(word.strip() for word in (value or "").split(",") if word.strip()))
+    if (value is not None and not words) or any(word not in _BY for word in words):
+        raise click.BadParameter(f"{value!r}: write one or more of {', '.join(_BY)}, with commas between")
+    return cast("tuple[By, ...]", words)
 
 
 @click.command(cls=Command)
-@click.option("--month", type=Month(), help="Another month than this one.")
-@click.option("--by", type=Columns(), help="Split it up.")
+@month_option("Another month than this one.")
+@click.option("--by", metavar=",".join(_BY), callback=_columns, help="Split it up.")
 @click.pass_context
-def cost(context: click.Context, month: date | None, by: tuple[By, ...] | None) -> None:
+def cost(context: click.Context, month: date | None, by: tuple[By, ...]) -> None:
     """What local and cloud turns of a month cost: power alone, and with the machine."""
     console = session(context).console
 
@@ -74,9 +63,9 @@ def cost(context: click.Context, month: date | None, by: tuple[By, ...] | None) 
         view = local_month(totals, world.profiles, today, month=month)
         rows = month_rows(totals, world.profiles, view, by) if by else ()
         if console.json:
-            console.data(month_json(view, rows, by or ()) | {"unsaved_turns": totals.unsaved_turns})
+            console.data(month_json(view, rows, by) | {"unsaved_turns": totals.unsaved_turns})
         else:
-            _print(console, view, rows, by or ())
+            _print(console, view, rows, by)
             if totals.unsaved_turns:
                 console.note(f"{totals.unsaved_turns} turns are not saved yet; llmhub doctor says why")
         return DONE
@@ -147,14 +136,30 @@ def _print(console: Console, view: MonthView, rows: Sequence[MonthRow], by: Sequ
     console.print(f"{days}, provisional" if view.provisional else days, "bold")
     local, cloud, relayed = view.local, view.cloud, view.ollama_cloud
     lines = [
-        ("● local", formats.count(local.turns), formats.count(local.tokens), *map(formats.usd, (local.power, view.with_machine))),
-        ("○ cloud", formats.count(cloud.turns), formats.count(cloud.tokens), *map(formats.usd, (cloud.billed, cloud.cash))),
+        (
+            "● local",
+            formats.count(local.turns),
+            formats.count(local.tokens),
+            *map(formats.usd, (local.power, view.with_machine)),
+        ),
+        (
+            "○ cloud",
+            formats.count(cloud.turns),
+            formats.count(cloud.tokens),
+            *map(formats.usd, (cloud.billed, cloud.cash)),
+        ),
     ]
     if view.avoided.known:
         lines.insert(1, ("  the same in the cloud", "", "", formats.usd(view.avoided), ""))
     if relayed.turns:
         lines.append(
-            ("○ Ollama cloud", formats.count(relayed.turns), formats.count(relayed.tokens), formats.usd(relayed.billed), "")
+            (
+                "○ Ollama cloud",
+                formats.count(relayed.turns),
+                formats.count(relayed.tokens),
+                formats.usd(relayed.billed),
+                "",
+            )
         )
     heads = ("", "turns", "tokens", "power or billed", "with machine or fee")
     _table(console, heads, ("<", ">", ">", ">", ">"), lines)
@@ -177,7 +182,7 @@ def _remarks(view: MonthView) -> list[str]:
         words.append(f"{view.local.left_out} local turns are in neither figure: their power is not known.")
     if view.cloud.pending_turns:
         words.append(f"{view.cloud.pending_turns} bills have not come yet.")
-    if (measured := view.measured_fraction) is not None and measured < 1:
+    if view.local.power.known and (measured := view.measured_fraction) is not None and measured < 1:
         words.append(f"Power measured for {formats.percent(measured)} of local tokens.")
     return words
 

@@ -101,7 +101,10 @@ async def _program(world: World) -> list[Check]:
     checks = [Check("llmhub", "ok", f"{__version__}, {python}")]
     broken = await asyncio.to_thread(world.missing_parts)
     if broken:
-        checks.append(Check("package", "bad", f"not whole: {'; '.join(broken)}", "install llmhub-tui again"))
+        # one missing file makes everything fail that needs it; the first few name it
+        more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+        found = f"not whole: {'; '.join(broken[:3])}{more}"
+        checks.append(Check("package", "bad", found, "install llmhub-tui again"))
     else:
         checks.append(Check("package", "ok", "whole: every part can be loaded"))
     return checks
@@ -148,7 +151,9 @@ async def _settings(world: World) -> list[Check]:
         return checks
     there = await asyncio.to_thread(file.exists)
     named = ", ".join(f"{name} from {source}" for name, source in sorted(world.config.sources.items()))
-    return [Check("settings", "ok", f"{file if there else f'no {file}, defaults hold'}{f' ({named})' if named else ''}")]
+    return [
+        Check("settings", "ok", f"{file if there else f'no {file}, defaults hold'}{f' ({named})' if named else ''}")
+    ]
 
 
 async def _ledger(world: World) -> list[Check]:
@@ -209,8 +214,8 @@ async def _memory(world: World) -> list[Check]:
     memory = await world.memory()
     if memory is None:
         return [Check("memory", "ok", f"{world.host.place.words} cannot be measured from here")]
-    found = f"{memory.label} {formats.size(memory.capacity_bytes)}, {formats.size(memory.free_bytes)} free ({memory.source})"
-    return [Check("memory", "ok", found)]
+    free, whole = formats.size(memory.free_bytes), formats.size(memory.capacity_bytes)
+    return [Check("memory", "ok", f"{memory.label} {whole}, {free} free ({memory.source})")]
 
 
 # -- keys and ways out --------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from llmhub.cli.costs import Month
+from llmhub.cli.costs import month_option
 from llmhub.cli.figures import derived_json
 from llmhub.cli.options import Group, session
 from llmhub.cli.session import DONE
@@ -36,7 +36,7 @@ def export() -> None:
 
 @export.command()
 @click.option("--format", "shape", type=click.Choice(["csv", "jsonl"]), help="One of both; csv unless --json.")
-@click.option("--month", type=Month(), help="Only this month; all without it.")
+@month_option("Only this month; all without it.")
 @click.pass_context
 def turns(context: click.Context, shape: Literal["csv", "jsonl"] | None, month: date | None) -> None:
     """Every turn that was booked, the oldest first, on stdout."""

@@ -54,7 +54,12 @@ def ps(context: click.Context) -> None:
             console.note("No model is loaded. The first question loads one, and so does: llmhub load MODEL")
         else:
             rows = [
-                (f"{world.host.place.sign} {model.name}", formats.size(model.size_bytes), *_memory_words(model), _until(model))
+                (
+                    f"{world.host.place.sign} {model.name}",
+                    formats.size(model.size_bytes),
+                    *_memory_words(model),
+                    _until(model),
+                )
                 for model in loaded
             ]
             for at, line in enumerate(
@@ -95,7 +100,9 @@ def load(context: click.Context, model: str, ctx: int | None, keep_alive: str | 
             console.note(f"{name} was loaded and is gone again: another model needed its memory")
         else:
             where, tokens = _memory_words(found)
-            console.note(f"✓ {found.name}: {formats.size(found.size_bytes)} on {where}, context {tokens}, {_until(found)}")
+            console.note(
+                f"✓ {found.name}: {formats.size(found.size_bytes)} on {where}, context {tokens}, {_until(found)}"
+            )
         return DONE
 
     context.exit(session(context).run(work))
@@ -117,7 +124,9 @@ def unload(context: click.Context, model: str) -> None:
             await world.host.unload(before.name)
         freed = before.size_bytes if before else 0
         if console.json:
-            console.data({"model": before.name if before else name, "was_loaded": before is not None, "freed_bytes": freed})
+            console.data(
+                {"model": before.name if before else name, "was_loaded": before is not None, "freed_bytes": freed}
+            )
         else:
             console.note(f"✓ {before.name}: {formats.size(freed)} freed" if before else f"{name} was not loaded")
         return DONE

@@ -40,7 +40,11 @@ def common() -> list[click.Option]:
             ["--offline"], is_flag=True, expose_value=False, callback=_offline, help="Nothing leaves this machine."
         ),
         click.Option(
-            ["--no-color"], is_flag=True, expose_value=False, callback=_no_color, help="No colours; NO_COLOR does the same."
+            ["--no-color"],
+            is_flag=True,
+            expose_value=False,
+            callback=_no_color,
+            help="No colours; NO_COLOR does the same.",
         ),
     ]
 

@@ -14,16 +14,15 @@ Sysctl = Callable[[str], bytes | None]
 
 def sysctl(name: str) -> bytes | None:
     """A kernel variable of macOS; `None` elsewhere."""
-    if sys.platform != "darwin":
-        return None
-    libc = ctypes.CDLL(None)
-    size = ctypes.c_size_t(0)
-    if libc.sysctlbyname(name.encode(), None, ctypes.byref(size), None, 0) != 0 or size.value == 0:
-        return None
-    value = ctypes.create_string_buffer(size.value)
-    if libc.sysctlbyname(name.encode(), value, ctypes.byref(size), None, 0) != 0:
-        return None
-    return value.raw[: size.value]
+    if sys.platform == "darwin":
+        libc = ctypes.CDLL(None)
+        size = ctypes.c_size_t(0)
+        if libc.sysctlbyname(name.encode(), None, ctypes.byref(size), None, 0) != 0 or size.value == 0:
+            return None
+        value = ctypes.create_string_buffer(size.value)
+        if libc.sysctlbyname(name.encode(), value, ctypes.byref(size), None, 0) == 0:
+            return value.raw[: size.value]
+    return None
 
 
 def text_of(value: bytes | None) -> str | None:
@@ -52,9 +51,10 @@ def gpu_limit_bytes(installed_bytes: int, read: Sysctl = sysctl) -> tuple[int, s
 
 def host_uuid() -> str | None:
     """The hardware's own id on macOS; `None` elsewhere."""
-    if sys.platform != "darwin":
-        return None
-    libc = ctypes.CDLL(None)
-    uuid = (ctypes.c_ubyte * 16)()
-    wait = (ctypes.c_long * 2)(1, 0)
-    return bytes(uuid).hex() if libc.gethostuuid(uuid, wait) == 0 else None
+    if sys.platform == "darwin":
+        libc = ctypes.CDLL(None)
+        uuid = (ctypes.c_ubyte * 16)()
+        wait = (ctypes.c_long * 2)(1, 0)
+        if libc.gethostuuid(uuid, wait) == 0:
+            return bytes(uuid).hex()
+    return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TextIO
 
 from llmhub.settings.files import FILE_MODE
 
@@ -28,13 +28,10 @@ def start_log(path: Path, *, verbose: bool = False) -> None:
 
 
 class _Handler(RotatingFileHandler):
-    def _open(self) -> TextIO:  # type: ignore[override]
-        return open(  # noqa: SIM115 - the handler closes it
-            self.baseFilename,
-            self.mode,
-            encoding=self.encoding,
-            opener=lambda name, flags: os.open(name, flags, FILE_MODE),
-        )
+    def _open(self) -> TextIOWrapper:
+        """For its owner's eyes alone, from the first byte."""
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, FILE_MODE)
+        return os.fdopen(handle, "a", encoding=self.encoding)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

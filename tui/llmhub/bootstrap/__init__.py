@@ -1,0 +1,74 @@
+"""The one place where real things are made and joined, and where the app is opened over them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from llmhub.bootstrap.world import World
+from llmhub.core.config import DEFAULT_THEME
+from llmhub.core.errors import LLMHubError
+from llmhub.core.plain import one_line
+from llmhub.settings.config import read_settings
+from llmhub.settings.places import find_places
+
+__all__ = ["World", "open_world", "run_app", "run_demo"]
+
+NO_TERMINAL = LLMHubError(
+    "The app needs a terminal", "standard input or output is none", "use a command instead: llmhub --help lists them"
+)
+
+
+def open_world(flags: Mapping[str, object]) -> World:
+    """The real world: the person's settings, daemon and ledger. Reads the settings; opens nothing yet.
+
+    Args:
+        flags: What the command line overrides, by setting (`{"offline": True}`).
+    """
+    places = find_places()
+    return World(read_settings(places.config_file, os.environ, flags), places, os.environ)
+
+
+def run_app(flags: Mapping[str, object]) -> int:
+    """Open the app; the exit code."""
+    return _run(open_world(flags))
+
+
+def run_demo(flags: Mapping[str, object]) -> int:
+    """Open the app against simulators, in a home of its own that is removed afterwards; the exit code."""
+    from llmhub.bootstrap.demo import demo_world
+
+    with demo_world(flags) as world:
+        return _run(world)
+
+
+def _run(world: World) -> int:
+    """The app over `world`, which is opened after the first frame."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+        sys.stderr.write(f"{NO_TERMINAL}\n")
+        return 1
+    from llmhub.settings.logs import start_log
+    from llmhub.ui.app import LLMHubApp
+    from llmhub.ui.theming import missing, variable_defaults
+
+    start_log(world.places.log_file)
+    config, found = world.config, world.themes()
+    world.problems += found.problems
+    names = [theme.name for theme in found.themes]
+    if config.theme not in names:
+        world.problems.append(missing(config.theme, names))
+    app = LLMHubApp(
+        world.connect,
+        close=world.close,
+        themes=found.themes,
+        theme=config.theme if config.theme in names else DEFAULT_THEME,
+        keymap=config.keymap,
+        demo=world.demo,
+        offline=config.offline,
+        variable_defaults=variable_defaults,
+    )
+    app.run()
+    for line in app.farewell:
+        sys.stderr.write(f"{one_line(line)}\n")
+    return app.return_code or 0

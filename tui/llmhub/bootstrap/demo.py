@@ -1,0 +1,89 @@
+"""The demo: the same world with loopback addresses, in a temporary home, with nobody's keys."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmhub.bootstrap.world import World
+from llmhub.core.memory import MemoryState
+from llmhub.core.places import THIS_MACHINE
+from llmhub.settings.config import read_settings
+from llmhub.settings.files import write_whole
+from llmhub.settings.places import Places
+
+if TYPE_CHECKING:
+    from llmhub.simulators.demo import DemoWorld
+
+SETTINGS = """# The demo's machine: an M1 Max with 32 GB, as the sketches of the documentation show it.
+[profile]
+usd_per_kwh = 0.34
+price_usd = 1999
+busy_w = 58
+idle_w = 6
+"""
+PASSED_ON = ("TERM", "COLORTERM", "NO_COLOR", "LANG", "LC_ALL", "PATH", "HOME", "EDITOR", "VISUAL", "TMPDIR")
+"""Variables the demo may see. A key, a proxy or the address of a real daemon is none of them."""
+
+
+class SimulatedWorld(World):
+    """A world whose daemon and registry are simulated, in the app's own loop."""
+
+    _simulated: DemoWorld | None = None
+
+    async def __aenter__(self) -> World:
+        from llmhub.simulators.demo import DemoWorld
+
+        self._simulated = DemoWorld()
+        await self._simulated.start()
+        config = replace(self.settings.config, ollama_url=self._simulated.ollama_url)
+        self.settings = replace(self.settings, config=config)
+        return await super().__aenter__()
+
+    async def close(self) -> tuple[str, ...]:
+        """Drain what is kept, then end the simulators; nothing of a demo is worth a farewell."""
+        await super().close()
+        if self._simulated is not None:
+            await self._simulated.stop()
+        return ()
+
+    @property
+    def registry_url(self) -> str | None:
+        """The simulated registry."""
+        return self._simulated.registry_url if self._simulated else None
+
+    async def memory(self) -> MemoryState | None:
+        """What is left of the simulated machine's memory by the models that are loaded."""
+        from llmhub.core.errors import BackendError
+        from llmhub.simulators.script import MAC_32GB_BYTES
+
+        if self.host.place != THIS_MACHINE:
+            return None
+        try:
+            used = sum(model.size_bytes for model in await self.host.loaded())
+        except BackendError:
+            used = 0
+        free = max(0, MAC_32GB_BYTES - used)
+        return MemoryState("unified", MAC_32GB_BYTES, free, "the demo's 32 GB Mac")
+
+
+@contextmanager
+def demo_world(flags: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Iterator[World]:
+    """A demo in a home that is gone afterwards.
+
+    Args:
+        flags: What the command line overrides, by setting.
+        environ: Variables; of those only `PASSED_ON` are seen. The process's own when not given.
+    """
+    import os
+
+    given = os.environ if environ is None else environ
+    seen = {name: given[name] for name in PASSED_ON if name in given}
+    with tempfile.TemporaryDirectory(prefix="llmhub-demo-", ignore_cleanup_errors=True) as home:
+        places = Places.below(Path(home))
+        write_whole(places.config_file, SETTINGS)
+        yield SimulatedWorld(read_settings(places.config_file, seen, flags), places, seen, demo=True)

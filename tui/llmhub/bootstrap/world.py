@@ -1,0 +1,308 @@
+"""Everything llmhub reaches, made when it is first asked for and joined here.
+
+Rooms are imported where they are needed: the app's first frame waits for none of them, a command only for its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from llmhub.core.errors import LLMHubError
+from llmhub.core.places import THIS_MACHINE
+from llmhub.settings.config import Settings
+from llmhub.settings.places import Places
+
+if TYPE_CHECKING:
+    from llmhub.core.config import Config
+    from llmhub.core.daemon_start import StartAdvice
+    from llmhub.core.hub import Services
+    from llmhub.core.machines import Machine
+    from llmhub.core.memory import MemoryState
+    from llmhub.core.ports import ModelHost, Registry
+    from llmhub.core.profiles import Profile, ProfileBook
+    from llmhub.core.turns import Turn
+    from llmhub.ledger.books import BookKeeper
+    from llmhub.net import Client
+    from llmhub.settings.app_memory import AppMemoryFile
+    from llmhub.ui.theming import Themes
+
+log = logging.getLogger(__name__)
+UNSAVED = "{count} could not be saved: {why}. To find out more: llmhub doctor"
+
+
+class World:
+    """Everything llmhub reaches, made when it is first asked for; an async context manager that closes what was made.
+
+    Args:
+        settings: What the person set, and what was wrong with it.
+        places: Folders on this disk.
+        environ: Variables for proxies and for the key.
+        demo: Whether simulators stand for the outside.
+    """
+
+    def __init__(self, settings: Settings, places: Places, environ: Mapping[str, str], *, demo: bool = False) -> None:
+        self.settings = settings
+        self.places = places
+        self.environ = environ
+        self.demo = demo
+        self.problems: list[LLMHubError] = list(settings.problems)
+        """What was found wrong so far; a command tells it, the app shows it once."""
+        self.machine_id: str | None = None
+        """Known once the ledger is open; `None` when the daemon is on another machine."""
+        self._profiles: ProfileBook | None = None
+        self._books: BookKeeper | None = None
+        self._app_memory: AppMemoryFile | None = None
+
+    @property
+    def config(self) -> Config:
+        """The settings in force."""
+        return self.settings.config
+
+    async def __aenter__(self) -> World:
+        self.problems += await asyncio.to_thread(self.places.make)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> tuple[str, ...]:
+        """Drain the ledger and the chats, close connections; what could not be saved, in words for the terminal."""
+        left: list[str] = []
+        if self._books is not None:
+            books, self._books = self._books, None
+            closing = await books.aclose()
+            if closing.unsaved:
+                why = books.problem.happened if books.problem else "no reason is known"
+                count = "1 turn" if len(closing.unsaved) == 1 else f"{len(closing.unsaved)} turns"
+                left.append(UNSAVED.format(count=count, why=why))
+            elif not closing.in_time:
+                left.append(
+                    "The ledger did not finish in time; turns that were under way are settled at the next start."
+                )
+        if self._app_memory is not None:
+            await asyncio.to_thread(self._app_memory.close)
+        if "client" in self.__dict__:
+            await self.client.aclose()
+        return tuple(left)
+
+    async def connect(self) -> Services:
+        """Open everything the app needs; called after its first frame.
+
+        Raises:
+            ConfigError: for a proxy or an address that cannot be used.
+        """
+        from llmhub.chats.store import Chats
+        from llmhub.core.hub import Services
+
+        await self.__aenter__()
+        ledger = await self.ledger()
+        self._chats = Chats(self.places.chats)
+        return Services(
+            host=self.host,
+            registry=self.registry,
+            ledger=ledger,
+            chats=self._chats,
+            memory=self.memory,
+            app_memory=await self.app_memory(),
+            profile=self.profile,
+            save_profile=self.save_profile,
+            default_context=self.config.chat_context,
+            default_max_tokens=self.config.chat_max_tokens,
+            machine_id=self.machine_id,
+            demo=self.demo,
+            offline=self.config.offline,
+            problems=tuple(self.problems),
+            exports=self.places.exports,
+        )
+
+    # -- the outside ----------------------------------------------------------------------------
+
+    @cached_property
+    def client(self) -> Client:
+        """The one way to the network."""
+        from llmhub.net import Switch, make_client
+
+        return make_client(
+            Switch(self.config.offline), proxy=self.config.proxy, ca_file=self.config.ca_file, environ=self.environ
+        )
+
+    @cached_property
+    def host(self) -> ModelHost:
+        """The Ollama daemon."""
+        from llmhub.backends.ollama import Ollama
+
+        return Ollama(self.client, self.config.ollama_url)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Where models are pulled from."""
+        from llmhub.catalog.registry import OllamaRegistry
+
+        return OllamaRegistry(self.client)
+
+    # -- what is kept ---------------------------------------------------------------------------
+
+    @property
+    def profiles(self) -> ProfileBook:
+        """Every version of the profile; the defaults alone until the ledger is open."""
+        from llmhub.core.profiles import Profile, ProfileBook
+
+        return self._profiles or ProfileBook((Profile(),))
+
+    @property
+    def profile(self) -> Profile:
+        """The profile in force."""
+        return self.profiles.newest
+
+    async def ledger(self) -> BookKeeper:
+        """The ledger, open: what a killed llmhub left is settled, machine and profile are known."""
+        if self._books is None:
+            self._books = await asyncio.to_thread(self._make_books)
+            await self._books.start()
+            await self._introduce(self._books)
+            self.problems += self._books.take_notices()
+        return self._books
+
+    def _make_books(self) -> BookKeeper:
+        from llmhub.ledger.books import BookKeeper  # brings TinyDB
+
+        return BookKeeper(self.places.ledger)
+
+    async def _introduce(self, books: BookKeeper) -> None:
+        """Tell the ledger which machine this is and what its owner declared."""
+        from llmhub.core.profiles import ProfileBook, read_profile
+
+        book = ProfileBook(tuple(_versions(await books.kept("profile"))))
+        before = book.newest if book.versions else None
+        profile, problems = read_profile(self.config.profile, now=datetime.now(UTC), before=before)
+        self.problems += problems
+        self._profiles = book.with_version(profile)
+        if profile.declared or before is not None:
+            await books.keep("profile", profile.to_record(), profile.profile_id)
+        if self.host.place == THIS_MACHINE:
+            machine = await self.machine()
+            self.machine_id = machine.id
+            await books.keep("machine", machine.to_record(), machine.id)
+
+    def booked(self, month: str | None = None) -> Iterator[tuple[str, Turn]]:
+        """Turns with the local day they were committed on, the oldest first; `month` as `2026-11`. Reads files."""
+        from llmhub.ledger.history import History
+
+        for found in History(self.places.ledger).turns(month, oldest_first=True):
+            yield found.day, found.turn
+
+    def complete(self, turn: Turn) -> Turn:
+        """Add what no backend knows: the energy that the profile declares."""
+        from llmhub.core.costs.turn import with_energy
+
+        return with_energy(turn, self.profile)
+
+    async def save_profile(self, values: Mapping[str, str]) -> Profile:
+        """Declare keys of the profile, in the person's own settings file; an empty text takes one back.
+
+        Raises:
+            ConfigError: for a value that cannot be used, or a file that cannot be written; nothing has changed then.
+        """
+        from llmhub.settings.edit import set_values
+
+        books = await self.ledger()
+        profile = self.profile.setting(values, datetime.now(UTC))
+        changes = {f"profile.{key}": _as_written(value) for key, value in values.items()}
+        await asyncio.to_thread(set_values, self.places.config_file, changes)
+        await books.keep("profile", profile.to_record(), profile.profile_id)
+        self._profiles = self.profiles.with_version(profile)
+        return profile
+
+    # -- this machine ---------------------------------------------------------------------------
+
+    async def app_memory(self) -> AppMemoryFile:
+        """What the app remembers between two runs."""
+        from llmhub.settings.app_memory import AppMemoryFile
+
+        if self._app_memory is None:
+            self._app_memory = await asyncio.to_thread(AppMemoryFile, self.places.state_file)
+        return self._app_memory
+
+    async def machine(self) -> Machine:
+        """The machine llmhub runs on."""
+        from llmhub.machine.identity import this_machine
+
+        memory = await self.app_memory()
+        found = await asyncio.to_thread(this_machine, memory.get("machine_id"))
+        memory.set("machine_id", found.id)
+        return found
+
+    async def memory(self) -> MemoryState | None:
+        """Memory that models can have; `None` when the daemon is on another machine, which nobody here can measure."""
+        from llmhub.machine.memory import memory_state
+
+        if self.host.place != THIS_MACHINE:
+            return None
+        return await asyncio.to_thread(memory_state, self.config.memory_bytes)
+
+    async def start_advice(self) -> StartAdvice:
+        """What to do when no daemon answers."""
+        from llmhub.core.daemon_start import start_advice
+        from llmhub.machine.daemon import daemon_facts
+
+        return start_advice(await asyncio.to_thread(daemon_facts, self.environ), self.config.ollama_url)
+
+    # -- what ships -----------------------------------------------------------------------------
+
+    def themes(self) -> Themes:
+        """The themes that ship with llmhub and the person's own. Reads files."""
+        from llmhub.ui.theming import bundled, gather
+
+        return gather(bundled(), self.places.themes)
+
+    @staticmethod
+    def missing_parts() -> list[str]:
+        """Modules of ours that cannot be loaded, with the reason: a wheel that is not whole. Slow; not on the loop."""
+        import pkgutil
+        from importlib import import_module
+
+        import llmhub
+
+        broken = []
+        for found in pkgutil.walk_packages(llmhub.__path__, "llmhub."):
+            if found.name.endswith("__main__"):
+                continue
+            try:
+                import_module(found.name)
+            except ImportError as error:
+                broken.append(f"{found.name}: {error}")
+        return broken
+
+
+def _versions(records: list[dict[str, Any]]) -> Iterator[Profile]:
+    from llmhub.core.profiles import Profile
+
+    for record in records:
+        try:
+            yield Profile.from_record(record)
+        except ValueError as error:
+            log.warning("a profile in the ledger could not be read: %s", error)
+
+
+def _as_written(text: str) -> object:
+    """A declared value as the settings file holds it: a number as a number, nothing as a key taken out."""
+    if not text.strip():
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    if not number.is_finite():
+        return text
+    return (
+        int(number) if number == number.to_integral_value() and "." not in text and "e" not in text.lower() else number
+    )
