@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from llmhub.core.chat import ChatEvent, ChatRequest, Durations, Finished, Served, TextDelta, Usage
 from llmhub.core.errors import BackendError, FailureKind
@@ -41,7 +42,7 @@ def installed_model(
         name=name,
         place=place,
         size_bytes=size_bytes,
-        digest=digest if digest is not None else f"{abs(hash_of(name)):064x}",
+        digest=digest if digest is not None else sha256(name.encode()).hexdigest(),
         modified_at=modified_at,
         family=family,
         parameter_size=parameter_size,
@@ -66,14 +67,6 @@ def cloud_model(name: str) -> InstalledModel:
         remote_model=name.removesuffix("-cloud"),
         context_trained=131_072,
     )
-
-
-def hash_of(text: str) -> int:
-    """A number that is the same in every run."""
-    value = 0
-    for character in text:
-        value = (value * 131 + ord(character)) % 16**40
-    return value
 
 
 def failure(

@@ -7,12 +7,12 @@ from datetime import date, datetime
 from llmhub import formats
 from llmhub.core.models import InstalledModel, LoadedModel
 from llmhub.core.names import name_key
-from llmhub.core.places import PlaceKind
 from llmhub.core.plain import one_line
 from llmhub.ui.models.rows import ModelRow
 
 UNKNOWN = formats.UNKNOWN
 _ABILITIES = ("tools", "thinking", "vision", "audio", "embedding", "insert", "image")
+_BRIEF = {"thinking": "think", "embedding": "embed"}
 
 
 def of(text: str | None) -> str:
@@ -25,18 +25,19 @@ def decode(per_s: float | None) -> str:
     return formats.rate(per_s, unit="").strip()
 
 
-def abilities(capabilities: frozenset[str] | None, *, short: bool = False) -> str:
-    """`tools, thinking`; completion goes without saying. `short` is for a column: `tools think`, `tools +2`."""
+def abilities(capabilities: frozenset[str] | None, width: int | None = None) -> str:
+    """`tools, thinking`; in a column of `width` cells `tools think` or `tools +1`. Completion goes without saying."""
     if capabilities is None:
         return UNKNOWN
     known = [word for word in _ABILITIES if word in capabilities]
     known += sorted(one_line(word) for word in capabilities - {*_ABILITIES, "completion"})
     if not known:
         return "chat" if "completion" in capabilities else UNKNOWN
-    if not short:
+    if width is None:
         return ", ".join(known)
-    brief = [{"thinking": "think", "embedding": "embed"}.get(word, word) for word in known]
-    return " ".join(brief) if len(brief) <= 2 else f"{brief[0]} +{len(brief) - 1}"
+    brief = [_BRIEF.get(word, word) for word in known]
+    all_of_them = " ".join(brief)
+    return all_of_them if len(all_of_them) <= width else f"{brief[0]} +{len(brief) - 1}"
 
 
 def last_used(day: date | None, now: datetime) -> str:
@@ -47,15 +48,17 @@ def last_used(day: date | None, now: datetime) -> str:
     return "today" if days <= 0 else "yesterday" if days == 1 else f"{days} d ago"
 
 
-def loaded(row: ModelRow, now: datetime, *, short: bool = False) -> str:
-    """`GPU, 4 m`, `75 % GPU`, `loading`; empty when it is not in memory."""
+def loaded(row: ModelRow, now: datetime, width: int) -> str:
+    """`GPU, 4 m`, `75 % GPU`, `loading …`, `cloud`; empty when it is not in memory."""
     if row.job is not None:
         return f"{row.job} …"
-    if row.model.place.kind is PlaceKind.OLLAMA_CLOUD:
-        return "cloud" if short else "Ollama cloud"
+    if not row.model.place.is_local:
+        return "cloud"
     if row.loaded is None:
         return ""
-    return f"{split(row.loaded)}, {leaves(row.loaded, now)}"
+    where = split(row.loaded)
+    whole = f"{where}, {leaves(row.loaded, now)}"
+    return whole if len(whole) <= width else where
 
 
 def split(entry: LoadedModel) -> str:
@@ -105,11 +108,11 @@ def _where(row: ModelRow, now: datetime) -> str:
         return f"runs in {model.place.words}{served}: what you send leaves this machine"
     if entry is None:
         return f"not loaded · {model.place.words}"
-    facts = [f"loaded · {formats.size(entry.size_bytes)}, {_split_words(entry)}"]
+    facts = [f"loaded · {_split_words(entry)}"]
     if entry.context_tokens:
         facts.append(f"context {entry.context_tokens:,}")
     if entry.never_expires:
-        facts.append("stays until it is unloaded")
+        facts.append("stays")
     elif entry.expires_at is not None:
         until = leaves(entry, now)
         facts.append("is leaving now" if until == "leaving" else f"leaves in {until} unless it is used")
@@ -117,13 +120,13 @@ def _where(row: ModelRow, now: datetime) -> str:
 
 
 def _split_words(entry: LoadedModel) -> str:
-    words = split(entry)
-    if words == "loaded":
-        return "the daemon's figures make no sense"
-    if words in {"GPU", "CPU"}:
-        return f"all on the {words}"
-    both = f"{formats.size(entry.vram_bytes)} + {formats.size(entry.size_bytes - entry.vram_bytes)}"
-    return f"{words}, the rest on the CPU ({both})"
+    where = split(entry)
+    if where == "loaded":
+        return "the daemon's figures for it make no sense"
+    if where in {"GPU", "CPU"}:
+        return f"{formats.size(entry.size_bytes)}, all on the {where}"
+    rest = formats.size(entry.size_bytes - entry.vram_bytes)
+    return f"{formats.size(entry.vram_bytes)} on the GPU, {rest} on the CPU"
 
 
 def _on_disk(model: InstalledModel, everything: tuple[InstalledModel, ...], now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from textual import events
@@ -9,6 +10,8 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
+
+_FUNCTION_KEY = re.compile(r"f\d+")
 
 
 class KeyLine(Widget):
@@ -57,7 +60,7 @@ class KeyLine(Widget):
         self._places = []
         at = 1
         for binding in self._shown():
-            display = self.app.get_key_display(binding)
+            display = self._display(binding)
             size = len(display) + 1 + len(binding.description)
             if at + size > room:
                 break
@@ -87,8 +90,13 @@ class KeyLine(Widget):
                 out.append(binding)
         return out
 
+    def _display(self, binding: Binding) -> str:
+        """As the person would say it; function keys have a capital."""
+        display = self.app.get_key_display(binding)
+        return display.upper() if _FUNCTION_KEY.fullmatch(display) else display
+
     def _help(self) -> tuple[str, str, str] | None:
         for active in self.screen.active_bindings.values():
             if active.binding.action in {"help", "app.help"}:
-                return self.app.get_key_display(active.binding), active.binding.description, active.binding.key
+                return self._display(active.binding), active.binding.description, active.binding.key
         return None

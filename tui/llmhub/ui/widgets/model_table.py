@@ -23,33 +23,39 @@ from llmhub.core.plain import one_line
 from llmhub.ui.models import words
 from llmhub.ui.models.rows import ModelRow, Order
 
+_REST = -1
+"""The width of the column that takes what is left."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Column:
     title: str
     width: int
-    """In cells; 0 takes what is left."""
+    """In cells; 0 where it is not shown."""
+    wide: int
+    """The same from `_WIDE` cells of the table on."""
     right: bool
-    text: Callable[[ModelRow, datetime], str]
+    text: Callable[[ModelRow, datetime, int], str]
+    """The cell, from the row, the moment and the width."""
     order: Order | None = None
-    from_width: int = 0
-    """Shown from this width of the table on."""
 
 
+_WIDE = 100
 _COLUMNS = (
-    _Column("model", 0, False, lambda row, _: one_line(row.name), Order.NAME),
-    _Column("size", 9, True, lambda row, _: formats.size(row.model.size_bytes), Order.SIZE),
-    _Column("params", 7, True, lambda row, _: words.of(row.model.parameter_size), None, 100),
-    _Column("quant", 7, False, lambda row, _: words.of(row.model.quantization)),
-    _Column("context", 7, True, lambda row, _: formats.count(row.model.context_trained)),
-    _Column("can", 11, False, lambda row, _: words.abilities(row.model.capabilities, short=True), None, 0),
-    _Column("tok/s", 6, True, lambda row, _: words.decode(row.decode_per_s)),
-    _Column("last used", 10, True, lambda row, now: words.last_used(row.last_used, now), Order.LAST_USED, 100),
-    _Column("loaded", 12, False, lambda row, now: words.loaded(row, now, short=True)),
+    _Column("model", _REST, _REST, False, lambda row, _, __: one_line(row.name), Order.NAME),
+    _Column("size", 9, 9, True, lambda row, _, __: formats.size(row.model.size_bytes), Order.SIZE),
+    _Column("params", 0, 7, True, lambda row, _, __: words.of(row.model.parameter_size)),
+    _Column("quant", 7, 8, False, lambda row, _, __: words.of(row.model.quantization)),
+    _Column("context", 7, 8, True, lambda row, _, __: formats.count(row.model.context_trained)),
+    _Column("can", 8, 15, False, lambda row, _, width: words.abilities(row.model.capabilities, width)),
+    _Column("tok/s", 6, 6, True, lambda row, _, __: words.decode(row.decode_per_s)),
+    _Column("last used", 0, 10, True, lambda row, now, _: words.last_used(row.last_used, now), Order.LAST_USED),
+    _Column("loaded", 10, 15, False, words.loaded),
 )
-_GAP = 2
 _SIGN = 3
 _LEAST_NAME = 12
+_GIVE_WAY = ("can", "context", "quant", "tok/s", "loaded", "size")
+"""What is left out where there is no room, the least important first."""
 
 
 class ModelTable(ScrollView, can_focus=True):
@@ -163,14 +169,14 @@ class ModelTable(ScrollView, can_focus=True):
         plain_style = self._part("header")
         sorted_style = self._part("sorted")
         segments = [Segment(" " * _SIGN, self.rich_style)]
-        for number, (column, cells) in enumerate(self._columns(width)):
+        for column, cells, blanks in self._columns(width):
+            segments.append(Segment(" " * blanks, self.rich_style))
             title = column.title if len(column.title) <= cells else column.title[:cells]
             blank = " " * (cells - len(title))
             style = self.rich_style + (sorted_style if column.order is self.order else plain_style)
             named = Segment(title, style)
             filler = Segment(blank, self.rich_style)
             segments += [filler, named] if column.right else [named, filler]
-            segments.append(Segment(" " * (_GAP if number < self._last(width) else 0), self.rich_style))
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
     def _line(self, row: ModelRow, at: int, width: int) -> Strip:
@@ -185,8 +191,9 @@ class ModelTable(ScrollView, can_focus=True):
             Segment(" ", base + over),
             Segment(f"{row.model.place.sign} ", base + self._part("local" if local else "cloud") + _ground(over)),
         ]
-        for number, (column, cells) in enumerate(self._columns(width)):
-            text = formats.fit(column.text(row, now), cells)
+        for column, cells, blanks in self._columns(width):
+            segments.append(Segment(" " * blanks, base + over))
+            text = formats.fit(column.text(row, now, cells), cells)
             text = " " * (cells - cell_len(text)) + text if column.right else set_cell_size(text, cells)
             style = base + over
             if column.title == "loaded" and row.job is not None:
@@ -194,21 +201,24 @@ class ModelTable(ScrollView, can_focus=True):
             elif text.strip() == words.UNKNOWN or (not local and column.title == "loaded"):
                 style = base + self._part("dim") + _ground(over)
             segments.append(Segment(text, style))
-            segments.append(Segment(" " * (_GAP if number < self._last(width) else 0), base + over))
         return Strip(segments).adjust_cell_length(width, base + over)
 
-    def _columns(self, width: int) -> list[tuple[_Column, int]]:
-        shown = [column for column in _COLUMNS if width >= column.from_width]
-        fixed = _SIGN + sum(column.width + _GAP for column in shown) - _GAP
-        while width - fixed < _LEAST_NAME and len(shown) > 2:
-            # from the least important on: what a model can, its context, its quantization ...
-            gone = next((c for title in _GIVE_WAY for c in shown if c.title == title), shown[-1])
-            shown.remove(gone)
-            fixed -= gone.width + _GAP
-        return [(column, column.width or max(4, width - fixed)) for column in shown]
+    @staticmethod
+    def _columns(width: int) -> list[tuple[_Column, int, int]]:
+        """The columns that fit, each with its cells and the blanks before it."""
+        wide = width >= _WIDE
+        shown = [
+            (c, c.wide if wide else c.width, 0 if not at else 1 if c.right else 2) for at, c in enumerate(_COLUMNS)
+        ]
+        shown = [(column, cells, blanks) for column, cells, blanks in shown if cells]
 
-    def _last(self, width: int) -> int:
-        return len(self._columns(width)) - 1
+        def left() -> int:
+            return width - _SIGN - sum(max(0, cells) + blanks for _, cells, blanks in shown)
+
+        for title in _GIVE_WAY:
+            if left() < _LEAST_NAME:
+                shown = [entry for entry in shown if entry[0].title != title]
+        return [(column, left() if cells == _REST else cells, blanks) for column, cells, blanks in shown]
 
     def _part(self, name: str) -> Style:
         return self.get_component_rich_style(f"model-table--{name}", partial=True)
@@ -277,10 +287,10 @@ class ModelTable(ScrollView, can_focus=True):
 
     def _order_at(self, x: int) -> Order | None:
         left = _SIGN
-        for column, cells in self._columns(self.scrollable_content_region.width):
-            if left <= x < left + cells:
+        for column, cells, blanks in self._columns(self.scrollable_content_region.width):
+            if left + blanks <= x < left + blanks + cells:
                 return column.order
-            left += cells + _GAP
+            left += blanks + cells
         return None
 
     def _go(self, at: int) -> None:
@@ -301,9 +311,6 @@ class ModelTable(ScrollView, can_focus=True):
             self.scroll_to(y=at, animate=False, force=True)
         elif at >= top + height:
             self.scroll_to(y=at - height + 1, animate=False, force=True)
-
-
-_GIVE_WAY = ("can", "last used", "params", "context", "quant", "tok/s", "loaded", "size")
 
 
 def _ground(style: Style) -> Style:
