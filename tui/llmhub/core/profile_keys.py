@@ -99,16 +99,16 @@ def read_value(key: str, raw: Any) -> Any:
     return _tariff(about, raw) if about.kind == "tariff" else _models(about, raw)
 
 
-def plain(value: Any) -> Any:
-    """A value of the profile as finite JSON."""
+def plain(key: str, value: Any) -> Any:
+    """The value of `key` as finite JSON."""
+    if KEYS[key].kind == "tariff":
+        return [_window_record(window) for window in value]
+    if KEYS[key].kind == "models":
+        return dict(value)
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, tuple):
-        if value and isinstance(value[0], TariffWindow):
-            return [_window_record(window) for window in value]
-        return dict(value)
     return value
 
 

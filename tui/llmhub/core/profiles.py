@@ -88,7 +88,7 @@ class Profile:
 
     def values(self) -> dict[str, Any]:
         """All assumptions by key, as finite JSON: numbers as decimal strings."""
-        return {name: plain(getattr(self, name)) for name in KEYS}
+        return {name: plain(name, getattr(self, name)) for name in KEYS}
 
     def month_index(self, day: date) -> int:
         """Which month of the machine's life `day` lies in; 0 when the purchase is not dated."""
@@ -191,9 +191,13 @@ def _id_of(profile: Profile, since: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProfileBook:
-    """Every version of the profile that is known, in any order."""
+    """Every version of the profile that is known; given in any order, kept in that of their dates."""
 
     versions: tuple[Profile, ...] = ()
+
+    def __post_init__(self) -> None:
+        ordered = sorted(self.versions, key=lambda version: (version.since, version.profile_id))
+        object.__setattr__(self, "versions", tuple(ordered))
 
     @classmethod
     def of(cls, profiles: ProfileBook | Profile | Iterable[Profile]) -> ProfileBook:
