@@ -58,6 +58,9 @@ class Node:
     note: str | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     """What the metrics line shows again when the chat is opened later."""
+    thought_s: float | None = None
+    thought_tokens: int | None = None
+    """How long it thought and in how many pieces, for the line that folds the thoughts."""
     model: str | None = None
     place: dict[str, str] | None = None
 
@@ -226,10 +229,20 @@ class Chat:
         return self._apply({"kind": "more", "id": node_id, "text": text, "thinking": thinking})
 
     def finish_reply(
-        self, node_id: str, status: str, *, note: str | None = None, metrics: dict[str, Any] | None = None
+        self,
+        node_id: str,
+        status: str,
+        *,
+        note: str | None = None,
+        metrics: dict[str, Any] | None = None,
+        thought_s: float | None = None,
+        thought_tokens: int | None = None,
     ) -> list[Entry]:
         """Close a reply with its turn's status."""
-        return self._apply({"kind": "end", "id": node_id, "status": status, "note": note, "metrics": metrics or {}})
+        entry: Entry = {"kind": "end", "id": node_id, "status": status, "note": note, "metrics": metrics or {}}
+        if thought_tokens:
+            entry |= {"thought_s": thought_s, "thought_tokens": thought_tokens}
+        return self._apply(entry)
 
     def select(self, lane: int, node_id: str) -> list[Entry]:
         """Show another version of a message: the lane's head becomes the newest leaf below it."""
@@ -291,6 +304,7 @@ class Chat:
             case "end" if node := self.nodes.get(entry["id"]):
                 node.status, node.note = entry.get("status"), entry.get("note")
                 node.metrics = entry.get("metrics") or {}
+                node.thought_s, node.thought_tokens = entry.get("thought_s"), entry.get("thought_tokens")
             case "head":
                 self.heads[int(entry["lane"])] = entry.get("node")
 

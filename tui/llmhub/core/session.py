@@ -349,7 +349,16 @@ class ChatSession:
         elif turn is not None and turn.reason:
             note = turn.reason
         metrics = turn.to_record() if turn else {}
-        self._save(self.chat.finish_reply(run.node, status, note=note, metrics=metrics))
+        meter = run.meter
+        entries = self.chat.finish_reply(
+            run.node,
+            status,
+            note=note,
+            metrics=metrics,
+            thought_s=round(meter.thinking_s, 3) if meter and meter.thinking_s is not None else None,
+            thought_tokens=meter.thinking_pieces if meter else None,
+        )
+        self._save(entries)
         self._listener.run_ended(run)
 
     def _next(self) -> None:

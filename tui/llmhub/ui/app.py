@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from llmhub.core.hub import Hub, Services
+    from llmhub.ui.screens.models import ModelsScreen
 
 log = logging.getLogger(__name__)
 
@@ -155,10 +156,10 @@ class LLMHubApp(App[None]):
             if connect is not None and self.hub is not None and getattr(screen, "hub", None) is None:
                 connect(self.hub)
 
-    def chat_with(self, model: str) -> None:
-        """Go to Chat with `model` in the first lane (asked for on the Models screen)."""
+    def on_models_screen_chat_with(self, event: ModelsScreen.ChatWith) -> None:
+        """Go to Chat with the model in the first lane."""
         self.action_mode("chat")
-        self._chat.use_model(model)
+        self._chat.use_model(event.model)
 
     def action_help(self) -> None:
         """Show or hide the keys of where the focus is."""
@@ -167,7 +168,7 @@ class LLMHubApp(App[None]):
         else:
             self.action_show_help_panel()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """What the palette offers everywhere."""
         yield SystemCommand("Chat", "Go to Chat (F2)", lambda: self.action_mode("chat"))
         yield SystemCommand("Models", "Go to Models (F3)", lambda: self.action_mode("models"))

@@ -132,13 +132,8 @@ class LaneBoard(Container):
             turn = run.turn
             left = ended_words(turn) if turn else node.note or "not sent"
             thought_s = run.meter.thinking_s if run.meter else None
-            view.transcript.finish(
-                run.node,
-                left,
-                self.right_of(turn, run),
-                failed=turn is None or node.status != "complete",
-                thought_s=thought_s,
-            )
+            failed = turn is None or node.status != "complete"
+            view.transcript.finish(run.node, left, self.right_of(turn, run), failed=failed, thought_s=thought_s)
             view.transcript.set_header(run.node, header_of(run.setup.model, run.place))
             self._mark_versions(run.lane)
         if session is None or not session.running:
@@ -240,6 +235,8 @@ class LaneBoard(Container):
                     right=self.right_of(turn, None),
                     failed=node.status != "complete",
                     marker=marker,
+                    thought_s=node.thought_s,
+                    thought_tokens=node.thought_tokens,
                 )
             )
         return items
