@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from llmhub.core.chat import Durations, Usage
 from llmhub.core.costs.spending import buckets_of
 from llmhub.core.costs.turn import with_energy
 from llmhub.core.places import THIS_MACHINE, Place, PlaceKind
-from llmhub.core.profiles import Profile
+from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.totals import Totals
 from llmhub.core.turns import BilledFacts, ClientTimes, Turn, TurnContext, TurnStatus
 
@@ -75,3 +75,40 @@ amounts = st.decimals(min_value=0, max_value=10_000, places=12, allow_nan=False,
 fractions = st.decimals(min_value=0, max_value=1, places=4, allow_nan=False, allow_infinity=False)
 small = st.decimals(min_value="0.01", max_value=1000, places=3, allow_nan=False, allow_infinity=False)
 """Watts, seconds, prices: something above nothing."""
+
+versions = st.builds(
+    lambda day, values: profile(since=NOV_1 + timedelta(days=day), **values),
+    st.integers(0, 19),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "busy_w": small,
+            "idle_w": small,
+            "price_usd": small,
+            "usd_per_kwh": fractions,
+            "share": fractions,
+            "purchased": st.dates(date(2022, 1, 1), date(2026, 11, 1)),
+        },
+    ),
+)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> tuple[ProfileBook, list[Turn]]:
+    """Turns of a month, each booked under the version that held when it ran."""
+    book = ProfileBook(tuple({p.profile_id: p for p in draw(st.lists(versions, min_size=1, max_size=3))}.values()))
+    turns = []
+    for number in range(draw(st.integers(0, 8))):
+        at = NOV_1 + timedelta(minutes=draw(st.integers(0, 19 * 1440)))
+        place = draw(st.sampled_from([THIS_MACHINE, LAN, GROQ]))
+        made = turn(
+            name=f"t{number}",
+            at=at,
+            place=place,
+            model=draw(st.sampled_from(["a", "b"])),
+            busy_s=draw(st.one_of(st.none(), small.map(str))),
+            prompt=draw(st.integers(0, 9000)),
+            billed="0.000310" if place is GROQ else None,
+        )
+        turns.append(with_energy(made, book.named(None, at).version))
+    return book, turns

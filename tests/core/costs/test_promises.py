@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import date, time, timedelta
+from datetime import date, time
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.costs.given import GROQ, LAN, NOV_1, amounts, booked, fractions, profile, small, totals, turn
+from core.costs.given import amounts, booked, fractions, ledgers, profile, small, totals
 from llmhub.core.costs.counterfactual import PrefixCache, cloud_counterfactual
 from llmhub.core.costs.decisions import break_even, effective
 from llmhub.core.costs.energy import energy_split
@@ -20,7 +20,7 @@ from llmhub.core.costs.labels import added
 from llmhub.core.costs.live import LiveCost
 from llmhub.core.costs.loaded import TokenTurn, loaded_month_tokens
 from llmhub.core.costs.month import local_month, month_rows
-from llmhub.core.costs.turn import turn_cost, with_energy
+from llmhub.core.costs.turn import turn_cost
 from llmhub.core.places import THIS_MACHINE
 from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.turns import Turn
@@ -29,43 +29,6 @@ D = Decimal
 HARDLY = D("1e-20")
 """Below every digit that is kept, and above the rounding of the test's own arithmetic."""
 TODAY = date(2026, 11, 20)
-
-versions = st.builds(
-    lambda day, values: profile(since=NOV_1 + timedelta(days=day), **values),
-    st.integers(0, 19),
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "busy_w": small,
-            "idle_w": small,
-            "price_usd": small,
-            "usd_per_kwh": fractions,
-            "share": fractions,
-            "purchased": st.dates(date(2022, 1, 1), date(2026, 11, 1)),
-        },
-    ),
-)
-
-
-@st.composite
-def ledgers(draw: st.DrawFn) -> tuple[ProfileBook, list[Turn]]:
-    """Turns of a month, each booked under the version that held when it ran."""
-    book = ProfileBook(tuple({p.profile_id: p for p in draw(st.lists(versions, min_size=1, max_size=3))}.values()))
-    turns = []
-    for number in range(draw(st.integers(0, 8))):
-        at = NOV_1 + timedelta(minutes=draw(st.integers(0, 19 * 1440)))
-        place = draw(st.sampled_from([THIS_MACHINE, LAN, GROQ]))
-        made = turn(
-            name=f"t{number}",
-            at=at,
-            place=place,
-            model=draw(st.sampled_from(["a", "b"])),
-            busy_s=draw(st.one_of(st.none(), small.map(str))),
-            prompt=draw(st.integers(0, 9000)),
-            billed="0.000310" if place is GROQ else None,
-        )
-        turns.append(with_energy(made, book.named(None, at).version))
-    return book, turns
 
 
 @given(ledgers(), st.randoms(use_true_random=False))

@@ -124,8 +124,8 @@ def tokens(n: int | None) -> str:
 
 
 def context_used(used: int | None, limit: int | None) -> str:
-    """Tokens of the context in use: `1.2k of 32k`. A limit in steps of 1,024 counts both that way."""
-    thousand = 1024 if limit and limit % 1024 == 0 else 1000
+    """Tokens of the context in use: `1.2k of 32k`. A limit in steps of 1,024 (not 1,000) counts both so."""
+    thousand = 1024 if limit and limit % 1024 == 0 and limit % 1000 else 1000
     shown = (UNKNOWN if n is None else _short(n, thousand) for n in (used, limit))
     return " of ".join(shown)
 
@@ -170,6 +170,8 @@ def joules(value: Decimal | float | None) -> str:
 
 
 def _meter_digits(value: Decimal | float) -> str:
+    if 0 < value < 0.05:
+        return "<0.1"
     return f"{value:,.0f}" if value == 0 or abs(float(value)) >= 9.95 else f"{value:.1f}"
 
 

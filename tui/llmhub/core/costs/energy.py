@@ -150,7 +150,7 @@ def energy_cost(
     local_time: time | None = None,
 ) -> Decimal:
     """Dollars of a turn that began at `local_time`."""
-    return decimal(charged_j) / JOULES_PER_KWH * price_at(usd_per_kwh, tariff, local_time)
+    return decimal(charged_j) * price_at(usd_per_kwh, tariff, local_time) / JOULES_PER_KWH
 
 
 @exact

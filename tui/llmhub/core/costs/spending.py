@@ -153,7 +153,7 @@ class _Adder:
         profile = picked.version
         joules = Decimal(sums.energy_mj) / 1000
         by_the_hour = bool(profile.tariff and sums.energy_pico_usd)
-        usd = Decimal(sums.energy_pico_usd) / PICO if by_the_hour else joules / JOULES_PER_KWH * profile.usd_per_kwh
+        usd = Decimal(sums.energy_pico_usd) / PICO if by_the_hour else joules * profile.usd_per_kwh / JOULES_PER_KWH
         return EnergyPortion(
             profile,
             joules,
@@ -179,7 +179,7 @@ class _Adder:
         return EnergyPortion(
             profile,
             joules,
-            joules / JOULES_PER_KWH * profile.usd_per_kwh,
+            joules * profile.usd_per_kwh / JOULES_PER_KWH,
             _label("declared", profile, exact=False),
             Bound.NONE,
             "declared",
