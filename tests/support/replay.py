@@ -122,6 +122,9 @@ class Replay:
                 answering = asyncio.ensure_future(self._answer(self._route(asked), writer))
                 # a client sends nothing more before it has its answer, so what is read here is the end, or comes after
                 listening = asyncio.ensure_future(reader.read(1))
+                for task in (answering, listening):
+                    # when the test ends in between, nobody asks how these ended
+                    task.add_done_callback(lambda done: done.cancelled() or done.exception())
                 await asyncio.wait({answering, listening}, return_when=asyncio.FIRST_COMPLETED)
                 if not answering.done():
                     self.left.set()

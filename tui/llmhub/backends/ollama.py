@@ -286,7 +286,9 @@ class Ollama:
         try:
             await call
         except RefusedError as error:
-            body = json.dumps({"error": error.body}).encode() if error.body else b""
+            # the package hands over either what stood under `error`, or a body that was not JSON
+            is_text = not error.body or error.body.startswith(("404 ", "405 ")) or is_page("", error.body)
+            body = error.body.encode() if is_text else json.dumps({"error": error.body}).encode()
             raise self._failures.refused(error.status, "", body, doing=doing, model=model) from error
         except NetError as error:
             raise self._failures.net(error, doing=doing, model=model) from error

@@ -76,7 +76,8 @@ def told(saying: Saying, doing: Doing, model: str, status: int | None) -> Told:
         if found := rule(text, saying, doing, model, status):
             return found
     words = one_line(saying.text, 200) or "no reason given"
-    if status is not None and status < 500:
+    # a wrong option is the request's fault, although its status is 500
+    if (status is not None and status < 500) or "must be of type" in text:
         return Told(FailureKind.REFUSED, f"Ollama refused: {words}", "change the request and try again")
     return Told(FailureKind.REFUSED, f"Ollama failed: {words}", "try again; Ollama's own log says more")
 

@@ -8,8 +8,8 @@ OPEN, CLOSE = "<think>", "</think>"
 class ThinkTags:
     """Takes a leading `<think>...</think>` out of a text that comes in pieces.
 
-    Only at the very beginning: a tag later on is the model's own writing. White space around the tags goes, as it does
-    when the daemon takes them out itself (ollama/ollama thinking/parser.go, read at v0.32.15).
+    Only at the very beginning: a tag later on is the model's own writing. White space after either tag goes, as it does
+    when the daemon takes them out itself (seen on 0.24.0 and 0.32.15).
 
     Attributes:
         settled: No more tags are expected; what follows is text as it stands.
@@ -41,7 +41,7 @@ class ThinkTags:
         held, self._held, self.settled = self._held, "", True
         if self._closed:
             return "", ""
-        return (held.rstrip(), "") if self._inside else ("", held)
+        return (held, "") if self._inside else ("", held)
 
     def _within(self) -> tuple[str, str]:
         if not self._begun:
@@ -50,9 +50,9 @@ class ThinkTags:
         if closed:
             self._closed = True
             self._held = rest
-            return thoughts.rstrip(), self._after()
+            return thoughts, self._after()
         keep = next((n for n in range(len(CLOSE) - 1, 0, -1) if thoughts.endswith(CLOSE[:n])), 0)
-        certain = thoughts[: len(thoughts) - keep].rstrip()
+        certain = thoughts[: len(thoughts) - keep]
         self._held = thoughts[len(certain) :]
         self._begun = self._begun or bool(certain)
         return certain, ""
