@@ -113,7 +113,7 @@ class World:
             chats=self._chats,
             memory=self.memory,
             app_memory=await self.app_memory(),
-            profile=self.profile,
+            profiles=self.profiles,
             save_profile=self.save_profile,
             default_context=self.config.chat_context,
             default_max_tokens=self.config.chat_max_tokens,
@@ -121,6 +121,7 @@ class World:
             demo=self.demo,
             offline=self.config.offline,
             problems=tuple(self.problems),
+            start_advice=await self.start_advice(),
             exports=self.places.exports,
         )
 

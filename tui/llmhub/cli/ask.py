@@ -132,13 +132,13 @@ async def _ask(world: World, console: Console, question: Question) -> int:
     except BackendError as error:
         failure = error
     except asyncio.CancelledError:
+        if printer.reader_gone:
+            return FAILED
         printer.end()
         if meter.turn is not None:
             _report(world, console, meter.turn, printer, None)
         raise
     printer.end()
-    if printer.reader_gone:
-        return FAILED
     if meter.turn is not None:
         _report(world, console, meter.turn, printer, failure)
     if failure is not None:

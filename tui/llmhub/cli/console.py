@@ -16,8 +16,8 @@ from llmhub.core.errors import LLMHubError
 from llmhub.core.plain import one_line, plain
 
 _STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33"}
-_UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""What JSON may hold raw but a terminal or a line-wise reader would trip over."""
+_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""What JSON may hold raw, but a terminal would obey and a reader of lines or of UTF-8 would trip over."""
 _SIGNS = {
     "✗": "x",
     "✓": "v",

@@ -1,0 +1,225 @@
+"""Models, loaded models, loading, unloading, pulling: what Ollama's own commands would, in the grammar of the screens."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from llmhub.cli.console import Console
+from llmhub.cli.main import run
+from llmhub.cli.pull import progress_line
+from llmhub.core.errors import FailureKind
+from llmhub.core.models import Manifest, ManifestLayer, PullEvent
+from llmhub.core.pulls import PullPhase, PullProgress
+from support.commands import Commands, DeadWorld, Stream
+from support.fake_host import GIB, FakeHost, cloud_model, failure, installed_model
+
+
+@pytest.fixture
+def host(llmhub: Commands) -> FakeHost:
+    llmhub.host = FakeHost(
+        installed_model("qwen3:8b", 5 * GIB), installed_model("twin:8b", 5 * GIB), cloud_model("gpt-oss:120b-cloud")
+    )
+    llmhub.host.models[1] = replace(llmhub.host.models[1], digest=llmhub.host.models[0].digest)
+    return llmhub.host
+
+
+def test_installed_models_are_a_table_with_the_place_of_each(llmhub: Commands, host: FakeHost) -> None:
+    host.loaded_as("qwen3:8b", 6 * GIB, 3 * GIB)
+
+    done = llmhub("models")
+
+    assert done.code == 0
+    assert done.out == (
+        "  model                  size  quant   context  can    loaded\n"
+        "● qwen3:8b            5.0 GiB  Q4_K_M   40,960  tools  50 % GPU, never\n"
+        "● twin:8b             5.0 GiB  Q4_K_M   40,960  tools\n"
+        "○ gpt-oss:120b-cloud        —  —       131,072  tools  Ollama cloud\n"
+    )
+    assert done.err == "3 models, 5.0 GiB on disk\n"
+
+
+def test_the_table_as_json_has_exact_figures_and_null_for_unknown(llmhub: Commands, host: FakeHost) -> None:
+    local, _, cloud = llmhub("--json", "models").json
+
+    assert local["size_bytes"] == 5 * GIB
+    assert local["place"] == {"kind": "this_machine", "name": ""}
+    assert (cloud["size_bytes"], cloud["place"]["kind"], cloud["loaded"]) == (None, "ollama_cloud", None)
+
+
+def test_without_models_or_loaded_ones_the_way_to_some_is_named(llmhub: Commands) -> None:
+    llmhub.host = FakeHost()
+
+    models, ps = llmhub("models"), llmhub("ps")
+
+    assert (models.code, models.out, ps.code, ps.out) == (0, "", 0, "")
+    assert "llmhub pull" in models.err
+    assert "llmhub load" in ps.err
+    assert (llmhub("models", "--json").json, llmhub("ps", "--json").json) == ([], [])
+
+
+def test_loaded_models_say_where_they_are_and_until_when(llmhub: Commands, host: FakeHost) -> None:
+    host.loaded_as("qwen3:8b", 6 * GIB)
+    host.loaded_as("twin:8b", 6 * GIB, 0)
+
+    done = llmhub("ps")
+
+    assert done.out == (
+        "  model      memory  where  context  until\n"
+        "● qwen3:8b  6.0 GiB  GPU      8,192  never\n"
+        "● twin:8b   6.0 GiB  CPU      8,192  never\n"
+    )
+    assert [row["vram_bytes"] for row in llmhub("ps", "--json").json] == [6 * GIB, 0]
+
+
+def test_loading_speaks_the_daemons_protocol(llmhub: Commands) -> None:
+    loaded = llmhub("load", "qwen3:8b", "--ctx", "2048", "--json")
+
+    assert loaded.json["context"] == 2048
+
+
+def test_a_model_that_is_not_loaded_is_no_failure_to_unload(llmhub: Commands) -> None:
+    unloaded = llmhub("unload", "qwen3:8b")
+
+    assert (unloaded.code, unloaded.err) == (0, "qwen3:8b was not loaded\n")
+
+
+def test_unloading_says_what_came_free(llmhub: Commands, host: FakeHost) -> None:
+    host.loaded_as("qwen3:8b", 6 * GIB)
+
+    done = llmhub("unload", "qwen3:8b")
+
+    assert (done.code, done.err) == (0, "✓ qwen3:8b: 6.0 GiB freed\n")
+    assert host.residents == []
+
+
+@pytest.mark.parametrize("command", ["load", "unload", "pull"])
+def test_an_unknown_model_is_told_with_a_remedy(llmhub: Commands, command: str) -> None:
+    done = llmhub(command, "nosuch:1b")
+
+    assert (done.code, done.out) == (1, "")
+    assert "nosuch:1b" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("arguments", [("models",), ("ps",), ("load", "a"), ("unload", "a"), ("pull", "a")])
+def test_without_a_daemon_three_parts_are_told(llmhub: Commands, arguments: tuple[str, ...]) -> None:
+    llmhub.world = DeadWorld
+
+    done = llmhub(*arguments)
+
+    assert (done.code, done.out) == (1, "")
+    assert "✗ " in done.err
+    assert "127.0.0.1:9" in done.err
+
+
+def test_names_from_a_daemon_cannot_steer_the_terminal(llmhub: Commands) -> None:
+    llmhub.host = FakeHost(installed_model("evil\x1b]0;x\x07\x1b[31m\nname"))
+    llmhub.terminal = True
+
+    done = llmhub("models")
+
+    assert "\x1b]" not in done.out
+    assert "\x1b[31m" not in done.out
+    assert "● evil name" in done.out
+
+
+# -- pulls --------------------------------------------------------------------------------------
+
+
+def test_a_pull_reports_in_lines_where_nothing_can_be_drawn_again(llmhub: Commands, host: FakeHost) -> None:
+    layer = "sha256:" + "a" * 64
+    host.will_pull(
+        "new:1b",
+        PullEvent("pulling manifest"),
+        PullEvent("pulling", layer, 4 * GIB, 1 * GIB),
+        PullEvent("pulling", layer, 4 * GIB, 4 * GIB),
+        PullEvent("verifying sha256 digest"),
+        PullEvent("success"),
+    )
+
+    done = llmhub("pull", "new:1b")
+
+    assert (done.code, done.out) == (0, "")
+    assert "✓ new:1b: " in done.err
+    assert "\r" not in done.err
+    assert "\x1b" not in done.err
+
+
+def test_a_pull_as_json_is_one_object_at_its_end(llmhub: Commands, host: FakeHost) -> None:
+    done = llmhub("--json", "pull", "new:1b")
+
+    assert done.json["model"] == "new:1b"
+    assert done.json["status"] == "success"
+    assert done.json["digest"] == host.models[-1].digest
+
+
+def test_a_pull_that_breaks_off_fails_with_the_daemons_reason(llmhub: Commands, host: FakeHost) -> None:
+    host.will_pull(
+        "new:1b",
+        PullEvent("pulling manifest"),
+        failure(FailureKind.DISK, happened="No room for the model", subject="new:1b", remedy="delete one"),
+    )
+
+    done = llmhub("pull", "new:1b")
+
+    assert done.code == 1
+    assert "✗ No room for the model · new:1b\n  delete one" in done.err
+
+
+class Watched(Stream):
+    """A terminal that lets the pull go on once a line was drawn on it."""
+
+    def __init__(self, seen: asyncio.Event) -> None:
+        super().__init__(terminal=True)
+        self._seen = seen
+
+    def write(self, text: str) -> int:
+        if "25 %" in text:
+            self._seen.set()
+        return super().write(text)
+
+
+def test_on_a_terminal_the_line_is_drawn_again_and_taken_away(llmhub: Commands, host: FakeHost) -> None:
+    layer, seen = "sha256:" + "a" * 64, asyncio.Event()
+    llmhub.manifest = Manifest("b" * 64, (ManifestLayer(layer, 4 * GIB, "model"),))
+    host.will_pull("new:1b", PullEvent("pulling", layer, 4 * GIB, GIB), seen, PullEvent("success"))
+    err = Watched(seen)
+
+    code = run(("pull", "new:1b"), open_world=llmhub.open, console=Console(Stream(), err, {}))
+
+    before, *_, last = err.getvalue().split("\r\x1b[2K")
+    assert code == 0
+    assert before == "new:1b: 4.0 GiB\n"
+    assert "25 %  1.0 of 4.0 GiB" in err.getvalue()
+    assert last.startswith("✓ new:1b")
+
+
+def test_a_pull_from_a_loopback_registry_may_go_without_tls(llmhub: Commands, host: FakeHost) -> None:
+    llmhub("pull", "127.0.0.1:5000/me/new:1b")
+    llmhub("pull", "registry.example/me/new:1b")
+
+    assert host.insecure_pulls == ["127.0.0.1:5000/me/new:1b"]
+
+
+def progress(**changes: object) -> PullProgress:
+    whole = PullProgress(PullPhase.DOWNLOADING, 3 * GIB, 12 * GIB, True, 42 * 2**20, 130.0, None)
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("look", "words"),
+    [
+        (progress(), "↓ m  ▓▓▓▓▓░░░░░░░░░░░░░░░  25 %  3.0 of 12.0 GiB  42 MiB/s  2 m 10 s left  ctrl+c stops"),
+        (progress(total_is_whole=False, left_s=None), "↓ m  3.0 of ≥12.0 GiB  42 MiB/s  ctrl+c stops"),
+        (
+            progress(per_s=None, left_s=None, stalled_s=31.0),
+            "↓ m  ▓▓▓▓▓░░░░░░░░░░░░░░░  25 %  3.0 of 12.0 GiB  nothing came for 31 s  ctrl+c stops",
+        ),
+        (progress(completed_bytes=12 * GIB - 1, left_s=None, per_s=None), "99 %"),
+    ],
+)
+def test_a_pull_on_one_line_says_only_what_is_known(look: PullProgress, words: str) -> None:
+    assert words in progress_line("m", look)

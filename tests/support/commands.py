@@ -1,0 +1,164 @@
+"""Commands against a simulated daemon in the same loop, with streams that can be read."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from llmhub.bootstrap import World
+from llmhub.cli.console import Console
+from llmhub.cli.main import run
+from llmhub.core.models import Manifest
+from llmhub.core.ports import ModelHost, Registry
+from llmhub.core.turns import Turn
+from llmhub.settings.config import read_settings
+from llmhub.settings.places import Places
+from llmhub.simulators.ollama import OllamaSimulator
+from llmhub.simulators.script import OllamaScript
+from support.fake_host import FakeHost
+from support.fake_ledger import FakeLedger
+
+FAST = OllamaScript().at_once()
+
+
+class Stream(io.StringIO):
+    """A stream that remembers, and says what it is."""
+
+    def __init__(self, *, terminal: bool = False, encoding: str = "utf-8") -> None:
+        super().__init__()
+        self._terminal = terminal
+        self._said = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._said
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+class OneRegistry:
+    """Implements `core.ports.Registry`: one answer for every name."""
+
+    def __init__(self, answer: Manifest | None) -> None:
+        self._answer = answer
+
+    async def manifest(self, model: str) -> Manifest | None:
+        return self._answer
+
+
+class SimWorld(World):
+    """A world whose daemon is simulated, with a ledger in memory that outlives it."""
+
+    script = FAST
+    answer: Manifest | None = None
+    """What the registry says of every model."""
+    daemon: OllamaSimulator | None = None
+    fake_ledger: FakeLedger | None = None
+    """`None` opens the real one, in the test's home."""
+
+    async def __aenter__(self) -> World:
+        self.daemon = OllamaSimulator(self.script)
+        await self.daemon.start()
+        config = replace(self.settings.config, ollama_url=self.daemon.url)
+        self.settings = replace(self.settings, config=config)
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        if self.daemon is not None:
+            await self.daemon.stop()
+
+    async def ledger(self) -> Any:
+        return self.fake_ledger or await super().ledger()
+
+    @cached_property
+    def registry(self) -> Registry:
+        return OneRegistry(self.answer)
+
+    def booked(self, month: str | None = None) -> Iterator[tuple[str, Turn]]:
+        if self.fake_ledger is None:
+            yield from super().booked(month)
+            return
+        for turn in self.fake_ledger.turns:
+            day = turn.started_at.date().isoformat()
+            if month is None or day.startswith(month):
+                yield day, turn
+
+
+class HostWorld(SimWorld):
+    """A world whose daemon is a scripted host in memory, set by `Commands.host`."""
+
+    fake_host: FakeHost
+
+    async def __aenter__(self) -> World:
+        return await World.__aenter__(self)
+
+    @cached_property
+    def host(self) -> ModelHost:
+        return self.fake_host
+
+
+class DeadWorld(SimWorld):
+    """A world without a daemon."""
+
+    async def __aenter__(self) -> World:
+        config = replace(self.settings.config, ollama_url="http://127.0.0.1:9")
+        self.settings = replace(self.settings, config=config)
+        return await World.__aenter__(self)
+
+
+@dataclass
+class Done:
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Commands:
+    """Runs commands; the ledger is the same for all of a test."""
+
+    home: Path
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    real_ledger: bool = False
+    world: type[SimWorld] = SimWorld
+    script: OllamaScript = FAST
+    terminal: bool = False
+    environ: dict[str, str] = field(default_factory=dict)
+    host: FakeHost | None = None
+    manifest: Manifest | None = None
+
+    def __call__(self, *arguments: str) -> Done:
+        out, err = Stream(terminal=self.terminal), Stream(terminal=self.terminal)
+        code = run(arguments, open_world=self.open, console=Console(out, err, self.environ))
+        return Done(code, out.getvalue(), err.getvalue())
+
+    def write_settings(self, text: str) -> None:
+        path = Places.below(self.home).config_file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def open(self, flags: Mapping[str, object]) -> World:
+        places = Places.below(self.home)
+        kind = HostWorld if self.host is not None else self.world
+        world = kind(read_settings(places.config_file, self.environ, flags), places, self.environ)
+        world.script, world.fake_ledger = self.script, None if self.real_ledger else self.ledger
+        world.answer = self.manifest
+        if isinstance(world, HostWorld) and self.host is not None:
+            world.fake_host = self.host
+        return world
