@@ -217,7 +217,7 @@ class Chat:
             told.held = whole.pop().text if whole else ""
             pieces = iter(whole)
         await self._pace(talk, pieces)
-        if speech.tool_call is not None and told.ended:
+        if speech.tool_call is not None and told.ended and told.reason == "stop":
             told.tool_calls.append(speech.tool_call)
             told.tokens += speech.tool_tokens
             await self._clock.sleep(speech.tool_tokens / self._script.rate_of(model))
@@ -233,9 +233,6 @@ class Chat:
         """The pieces that get through, counted; sets how the stream ends."""
         last, equal = "", 0
         for piece in pieces:
-            if told.tokens >= limit:
-                told.reason = "length"
-                return
             trimmed = piece.text.strip()
             equal = equal + 1 if trimmed == last and told.tokens else 1
             last = trimmed
@@ -243,8 +240,12 @@ class Chat:
                 told.ended = False
                 return
             told.tokens += 1
+            if told.tokens >= limit:
+                told.reason = "length"
             (told.thinking if piece.field == "thinking" else told.content).append(piece.text)
             yield piece
+            if told.reason == "length":
+                return
 
     async def _pace(self, talk: _Talk, pieces: Iterator[Piece]) -> None:
         """Send the pieces when they are due: token i at i / rate, those due within a tick together."""
@@ -271,7 +272,8 @@ class Chat:
                 else:
                     due = min(due, fault.after - sent)
             batch = list(islice(pieces, due))
-            more = len(batch) == due
+            # the end is a token that takes its time as well, unless a limit ended the answer
+            more = len(batch) == due and talk.told.reason != "length"
             sent += len(batch)
             if talk.lease is not None and talk.lease.runner.killed:
                 await self._engine_died(talk, ENGINE_KILLED)
