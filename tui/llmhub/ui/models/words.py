@@ -115,7 +115,7 @@ def _where(row: ModelRow, now: datetime) -> str:
         facts.append("stays")
     elif entry.expires_at is not None:
         until = leaves(entry, now)
-        facts.append("is leaving now" if until == "leaving" else f"leaves in {until} unless it is used")
+        facts.append("is leaving now" if until == "leaving" else f"leaves in {until} unless used")
     return " · ".join(facts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on, work
@@ -51,7 +52,7 @@ class ModelsScreen(Screen[None]):
         now: Tells the moment, aware; given by tests.
     """
 
-    CSS_PATH = "models.tcss"
+    CSS_PATH = Path(__file__).with_name("models.tcss")  # absolute, or Textual resolves it on the event loop
     COMMANDS: ClassVar[set[Any]] = {BindingCommands}
     AUTO_FOCUS = "ModelTable"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012
@@ -209,7 +210,7 @@ class ModelsScreen(Screen[None]):
         region = self.query_one("#pulls", Vertical)
         lines = {line.name_of_model: line for line in region.query(PullLine)}
         if [*lines] != [pull.name for pull in pulls]:
-            self.run_worker(self._rebuild_pulls(), group="pulls", exclusive=True)
+            self.call_later(self._rebuild_pulls)
         for pull in pulls:
             if (line := lines.get(pull.name)) is not None:
                 line.pull = pull

@@ -13,6 +13,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Input
 
 from llmhub.core.hub import Hub
 from llmhub.core.models import LoadedModel
@@ -84,8 +85,7 @@ class Stand:
 
     @property
     def screen(self) -> ModelsScreen:
-        found = next(screen for screen in self.app._screen_stacks["models"] if isinstance(screen, ModelsScreen))
-        return found
+        return next(screen for screen in self.app._screen_stacks["models"] if isinstance(screen, ModelsScreen))
 
     @property
     def table(self) -> ModelTable:
@@ -107,8 +107,11 @@ class Stand:
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
-        names = {":": "colon", "/": "slash", ".": "full_stop", "-": "minus", "_": "underscore", " ": "space"}
-        await self.press(*(names.get(letter, letter) for letter in text))
+        """Put text where the focus is, at once: a key at a time takes long."""
+        focused = self.app.focused
+        assert isinstance(focused, Input)
+        focused.insert_text_at_cursor(text)
+        await self.pilot.pause()
 
     async def look(self) -> None:
         """Let the hub look at the daemon, and the screen draw it."""
