@@ -124,6 +124,9 @@ class Buckets(Sequence[Row]):
     def __hash__(self) -> int:
         return hash(frozenset(self._months))
 
+    def __repr__(self) -> str:
+        return f"Buckets of {len(self._months)} months"
+
 
 def key_of(turn: Turn, day: str) -> BucketKey:
     """The bucket that `turn`, committed on local `day`, is counted in."""

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from llmhub.core.identity import new_id
 from llmhub.core.places import PlaceKind
 from llmhub.ledger.counting import SUM_FIELDS, FileCount, FileRows, pack_key
+from llmhub.storage.cache_file import read_cache, seal, write_cache
 from llmhub.storage.disk import Disk
-from llmhub.storage.layout import CLOSING, HEADER, record_line
-from llmhub.storage.records import decode, parse_line, with_checksum
+from llmhub.storage.records import decode
 
-logger = logging.getLogger(__name__)
 NAME = "totals.json"
 _FORMAT = {"kind": "totals", "v": 1, "fields": list(SUM_FIELDS), "places": [str(kind) for kind in PlaceKind]}
 """What the file begins with. Other sums or other kinds of place make the file worthless, and all is counted again."""
@@ -24,19 +21,7 @@ _FORMAT = {"kind": "totals", "v": 1, "fields": list(SUM_FIELDS), "places": [str(
 
 def load(disk: Disk, folder: Path) -> dict[str, FileCount]:
     """What was counted by name of file; nothing when the cache is missing, damaged or of another llmhub."""
-    try:
-        fd = disk.open(folder / NAME, write=False)
-    except OSError:
-        return {}
-    try:
-        data = disk.read(fd, disk.stat(fd).st_size, 0)
-    except OSError:
-        return {}
-    finally:
-        disk.close(fd)
-    documents = [
-        parsed.document for line in data.splitlines(keepends=True) if (parsed := parse_line(line)) and parsed.sound
-    ]
+    documents = read_cache(disk, folder / NAME)
     first = decode(documents[0]) if documents else None
     if first is None or {key: first.get(key) for key in _FORMAT} != _FORMAT:
         return {}
@@ -56,25 +41,10 @@ def save(disk: Disk, folder: Path, counts: Iterable[FileCount]) -> None:
     Raises:
         OSError: the old one is still there. No harm done.
     """
-    documents = [_sealed(_FORMAT)]
+    documents = [seal(_FORMAT)]
     for count in counts:
-        documents += [_sealed(_facts(count)), _packed(count)]
-    lines = [record_line(number, document, first=number == 1) for number, document in enumerate(documents, 1)]
-    for name, _ in disk.names(folder):
-        if name.startswith(f"{NAME}.new-"):  # of a process that died while it saved
-            disk.unlink(folder / name)
-    path = folder / f"{NAME}.new-{new_id()}"
-    fd = disk.open(path, create=True)
-    try:
-        disk.write(fd, b"".join([HEADER, *lines, CLOSING]), 0)
-        disk.sync(fd)
-    except OSError:
-        with contextlib.suppress(OSError):
-            disk.unlink(path)
-        raise
-    finally:
-        disk.close(fd)
-    disk.replace(path, folder / NAME)
+        documents += [seal(_facts(count)), _packed(count)]
+    write_cache(disk, folder / NAME, documents)
 
 
 def _facts(count: FileCount) -> dict[str, Any]:
@@ -113,8 +83,4 @@ def _packed(count: FileCount) -> bytes:
     if count.rows.packed:
         return count.rows.packed
     rows = [[pack_key(key), [getattr(sums, name) for name in SUM_FIELDS]] for key, sums in count.rows.rows.items()]
-    return _sealed({"rows_of": count.name, "rows": rows})
-
-
-def _sealed(content: dict[str, Any]) -> bytes:
-    return with_checksum(json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii"))
+    return seal({"rows_of": count.name, "rows": rows})

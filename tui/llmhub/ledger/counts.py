@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from llmhub.ledger import cache
 from llmhub.ledger.counting import FileCount, FileRows, MonthRows, Tally, row_of
 from llmhub.storage.append_file import AppendFile, Repair, failure
 from llmhub.storage.disk import Disk
+from llmhub.storage.mending import mend
 from llmhub.storage.names import MONTH, Pattern
 from llmhub.storage.owned import Appended
 from llmhub.storage.reading import Identity, guard_of, identity_of, read_on
@@ -165,24 +165,11 @@ class Counts:
         return count
 
     def _mend(self, name: str, *, damaged: bool) -> bool:
-        """Close or salvage a file whose owner is gone. Whoever owns it mends it; nobody waits."""
-        ours = self._owned(name)
-        try:
-            file = ours or AppendFile.claim(self._folder / name, self._disk, create=False)
-            if file is None:
-                return False
-            try:
-                if damaged and not any(repair.kept is not None for repair in file.repairs):
-                    file.repair()
-                self.repairs += file.repairs
-                self.cut_lines += sum(repair.cut_lines + repair.doubled for repair in file.repairs)
-                file.repairs.clear()
-            finally:
-                if ours is None:
-                    file.close()
-        except OSError as error:
-            logger.warning("%s could not be mended: %s", name, os.strerror(error.errno or 0))
+        done = mend(self._disk, self._folder / name, self._owned(name), damaged=damaged)
+        if done is None:
             return False
+        self.repairs += done
+        self.cut_lines += sum(repair.cut_lines + repair.doubled for repair in done)
         return True
 
     def _guard(self, name: str, end: int) -> int:

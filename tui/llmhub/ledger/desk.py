@@ -21,14 +21,14 @@ from llmhub.ledger.counting import CORRECTION, TURN, pack_key
 from llmhub.ledger.counts import COUNTED, Counts
 from llmhub.ledger.history import TURN_FILES, Booked, History
 from llmhub.ledger.intents import Intents
-from llmhub.ledger.notices import Notices
 from llmhub.ledger.plain import reduced
 from llmhub.storage.append_file import AppendFile, failure
 from llmhub.storage.disk import Disk
 from llmhub.storage.names import month_stem
+from llmhub.storage.notices import Notices
 from llmhub.storage.owned import OwnedFile
 from llmhub.storage.reading import Record, holds
-from llmhub.storage.records import encode, sealed
+from llmhub.storage.records import ENVELOPE, RecordRefusedError, encode, sealed
 
 logger = logging.getLogger(__name__)
 SAVE_EVERY_S = 60.0
@@ -83,7 +83,7 @@ class Desk:
     def open(self) -> Totals:
         """Count what is there."""
         self._counts.load()
-        self._refresh()
+        self._refresh(changed=True)
         return self.totals
 
     def recover(self) -> None:
@@ -146,7 +146,8 @@ class Desk:
     def book(self, turn: Turn, now: datetime) -> bool:
         """Book a turn and settle its intent; whether it is durable already."""
         self._unwritten.pop(turn.id, None)
-        return self._write(Pending(month_stem("turns", now.date()), _record_of(turn, now), turn))
+        record = sealed(TURN, turn.to_record(), now=now, record_id=turn.id)
+        return self._write(Pending(month_stem("turns", now.date()), record, turn))
 
     def correct(self, booked: Booked, billed: BilledFacts, now: datetime) -> bool:
         """Book another bill for a turn, as a record that names it and carries signed differences."""
@@ -187,14 +188,21 @@ class Desk:
         self._backlog.append(pending)
         self._flush()
         self._publish()
-        return pending not in self._backlog
+        return not any(waiting.record["id"] == pending.record["id"] for waiting in self._backlog)
 
     def _flush(self) -> bool:
         """Write what is waiting, in order, until something cannot be written; whether anything was."""
         wrote = False
         while self._backlog:
+            pending = self._backlog[0]
             try:
-                self._put(self._backlog[0])
+                self._put(pending)
+            except RecordRefusedError as error:
+                # only a turn can get here: everything else is encoded once before it is taken
+                assert pending.turn is not None
+                logger.warning("turn %s is booked in part: %s", pending.turn.id, error)
+                self._backlog[0] = replace(pending, record=_in_part(pending.record, pending.turn))
+                continue
             except StorageError as error:
                 self._failed(error)
                 break
@@ -302,14 +310,9 @@ class Desk:
         self.notices.repairs(self._counts.repairs)
 
 
-def _record_of(turn: Turn, now: datetime) -> Record:
-    record = sealed(TURN, turn.to_record(), now=now, record_id=turn.id)
-    try:
-        encode(record)
-    except StorageError as error:
-        logger.warning("turn %s is booked in part: %s", turn.id, error)
-        return sealed(TURN, reduced(turn), now=now, record_id=turn.id)
-    return record
+def _in_part(record: Record, turn: Turn) -> Record:
+    """The record of a turn that cannot be kept as it is."""
+    return {key: record[key] for key in ENVELOPE if key in record} | reduced(turn)
 
 
 def _same(known: Record, record: Record) -> bool:

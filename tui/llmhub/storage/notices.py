@@ -1,4 +1,4 @@
-"""What the person is told about the ledger, once each: damage that was mended, and what cannot be written or read."""
+"""What the person is told about record files, once each: damage that was mended, and what cannot be written or read."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ def _words(repair: Repair) -> StorageError | None:
     return StorageError(
         "A record file was damaged and has been mended",
         f"{name}: {repair.kept:,} records kept, {repair.cut_lines:,} lines were no records{where}{doubled}",
-        "look at what was set aside if a turn is missing",
+        "look at what was set aside if something is missing",
     )

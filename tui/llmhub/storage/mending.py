@@ -1,0 +1,37 @@
+"""Closing or salvaging a file that nobody writes to any more."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from llmhub.storage.append_file import AppendFile, Repair, failure
+from llmhub.storage.disk import Disk
+
+logger = logging.getLogger(__name__)
+
+
+def mend(disk: Disk, path: Path, ours: AppendFile | None, *, damaged: bool) -> list[Repair] | None:
+    """Put a file right whose owner is gone, or that is `ours`. Nobody waits for a lock.
+
+    With `damaged` a reader found lines in it that are no records; else only its end is unfinished.
+
+    Returns:
+        What was repaired; `None` when another process owns it or it cannot be repaired now.
+    """
+    try:
+        file = ours or AppendFile.claim(path, disk, create=False)
+        if file is None:
+            return None
+        try:
+            if damaged and not any(repair.kept is not None for repair in file.repairs):
+                file.repair()
+            repairs = list(file.repairs)
+            file.repairs.clear()
+        finally:
+            if ours is None:
+                file.close()
+    except OSError as error:
+        logger.warning("%s", failure(error, path))
+        return None
+    return repairs
