@@ -231,3 +231,17 @@ def test_live_amounts_never_fall_before_the_end_and_then_equal_the_booked_turn(
     cost = turn_cost(made, assumed)
     assert (final.power, final.with_machine, final.tokens, final.final) == (cost.power, cost.with_machine, 350, True)
     assert live.tick(10**9, 10**9) is final
+
+
+def test_the_low_end_stays_below_the_point_where_only_the_point_reaches_the_smallest_cached_prompt() -> None:
+    pricing = {"prompt": "1", "completion": "1", "input_cache_read": "0.01"}
+
+    found = cloud_counterfactual(
+        pricing,
+        prompt_tokens=1200,
+        completion_tokens=0,
+        ratio_band=(D("0.73"), D("1.37")),
+        cache=PrefixCache(prefix_tokens=1200, gap_s=D(1)),
+    )
+
+    assert (found.low, found.point, found.high) == (D(12), D(12), D(1644))
