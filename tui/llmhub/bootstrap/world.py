@@ -56,6 +56,8 @@ class World:
         """What was found wrong so far; a command tells it, the app shows it once."""
         self.machine_id: str | None = None
         """Known once the ledger is open; `None` when the daemon is on another machine."""
+        self.farewell: tuple[str, ...] = ()
+        """What could not be saved, in words, once it is closed."""
         self._profiles: ProfileBook | None = None
         self._books: BookKeeper | None = None
         self._app_memory: AppMemoryFile | None = None
@@ -72,7 +74,7 @@ class World:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        self.farewell = await self.close()
 
     async def close(self) -> tuple[str, ...]:
         """Drain the ledger and the chats, close connections; what could not be saved, in words for the terminal."""

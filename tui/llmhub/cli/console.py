@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, TextIO
 
+from llmhub import formats
 from llmhub.core.errors import LLMHubError
 from llmhub.core.plain import one_line, plain
 
@@ -105,8 +106,9 @@ class Console:
 
     def progress(self, text: str) -> None:
         """The progress line: drawn over the last one on a terminal, a line of its own elsewhere."""
-        line = one_line(text, max(20, self.width - 1)) if self._redraws else one_line(text)
+        line = plain(text).replace("\n", " ")
         if self._redraws:
+            line = formats.fit(line, max(20, self.width - 1))
             self._write(self._err, f"\r\x1b[2K{line}")
             self._drawn = True
         else:

@@ -76,7 +76,12 @@ class Session:
                 # not on Windows, and not off the main thread: there a kill is just a kill
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.add_signal_handler(number, stop, int(number))
-        async with self.open_world(self.flags) as world:
-            for problem in () if quiet else world.problems:
-                self.console.warning(problem)
-            return await work(world)
+        world = self.open_world(self.flags)
+        try:
+            async with world:
+                for problem in () if quiet else world.problems:
+                    self.console.warning(problem)
+                return await work(world)
+        finally:
+            for words in world.farewell:
+                self.console.note(words)
