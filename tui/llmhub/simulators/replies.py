@@ -22,7 +22,7 @@ _PIECE = re.compile(
     r"| ?[-=|#*`_.:/~<>+]+"  # runs of marks
     r"|[\u2E80-\u9FFF\uAC00-\uD7AF\u3040-\u30FF]"  # one character of CJK a token
     r"| ?(?P<sign>[^\sA-Za-z0-9])(?P=sign)*[\uFE0F\u200D]?"  # any other sign, a run of it is one token
-    r"|\s+?"
+    r"|[ \t]+|\s"
 )
 _OPENINGS = (
     "",
