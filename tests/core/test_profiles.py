@@ -198,6 +198,12 @@ def test_a_turn_finds_the_version_it_names() -> None:
     assert book.newest is second
 
 
+def test_the_defaults_are_known_without_being_kept() -> None:
+    later = Profile.from_config({"usd_per_kwh": "0.5"}, now=MARCH)
+
+    assert ProfileBook((later,)).named("defaults", APRIL) == Picked(Profile(), exact=True)
+
+
 def test_the_earliest_version_that_states_a_key_helps_out_and_is_marked() -> None:
     bare = Profile.from_config({"usd_per_kwh": "0.3"}, now=MARCH)
     second = bare.setting({"busy_w": 60}, APRIL)

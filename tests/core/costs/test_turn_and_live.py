@@ -60,6 +60,16 @@ def test_a_booked_turn_carries_energy_its_price_and_the_profile() -> None:
     assert Turn.from_record(made.to_record()) == made
 
 
+def test_a_profile_that_is_edited_while_a_reply_streams_does_not_change_that_turn() -> None:
+    before = profile(busy_w=60, idle_w=8)
+    edited = ProfileBook((before, before.setting({"busy_w": 500}, NOV_20)))
+
+    made = with_energy(turn(profile_id=before.profile_id), edited)
+
+    assert made.energy.charged_mj == 1_040_000
+    assert made.context.profile_id == before.profile_id
+
+
 def test_a_meters_figure_is_never_replaced_by_stated_watts() -> None:
     metered = replace(turn(), energy=EnergyFacts(method="nvml", scope="gpu", charged_mj=7))
 

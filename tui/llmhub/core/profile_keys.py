@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from llmhub.core.costs.energy import TariffWindow
@@ -78,6 +77,8 @@ KEYS: dict[str, Key] = {
 
 def nearest(key: str) -> str | None:
     """The key that was probably meant."""
+    from difflib import get_close_matches  # only for a slip
+
     return next(iter(get_close_matches(key, KEYS, n=1, cutoff=0.6)), None)
 
 

@@ -6,8 +6,6 @@ describes the machine that runs the local models, this one or the LAN host behin
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
@@ -22,6 +20,9 @@ from llmhub.core.costs.snapshots import Picked, pick_snapshot
 from llmhub.core.errors import ConfigError
 from llmhub.core.profile_keys import KEYS, Unusable, nearest, plain, read_value
 
+DEFAULTS = "defaults"
+"""The id of the profile in which nobody has set anything."""
+
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,7 +30,7 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 class Profile:
     """One version of the assumptions. `None` is not set, and nothing is invented for it."""
 
-    profile_id: str = "defaults"
+    profile_id: str = DEFAULTS
     since: datetime = _NEVER
     """From when it holds; in records the key is `from`."""
     declared: frozenset[str] = frozenset()
@@ -185,6 +186,9 @@ def read_profile(
 
 
 def _id_of(profile: Profile, since: datetime) -> str:
+    import hashlib  # only who changes a profile needs these two
+    import json
+
     content = json.dumps([since.isoformat(), sorted(profile.declared), profile.values()], sort_keys=True)
     return f"p{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
@@ -217,10 +221,15 @@ class ProfileBook:
         return ProfileBook((*(known for known in self.versions if known.profile_id != profile.profile_id), profile))
 
     def named(self, profile_id: str | None, at: datetime) -> Picked[Profile]:
-        """The version that a turn names, else the one in force at `at`, marked as not exact."""
+        """The version that a turn names, else the one in force at `at`, marked as not exact.
+
+        The defaults are known without being kept.
+        """
         for version in self.versions:
             if version.profile_id == profile_id:
                 return Picked(version, exact=True)
+        if profile_id == DEFAULTS:
+            return Picked(Profile(), exact=True)
         picked = pick_snapshot(self.versions, at)
         return Picked(picked.version if picked else Profile(), exact=False)
 

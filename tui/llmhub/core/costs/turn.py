@@ -63,8 +63,14 @@ def declared_energy(turn: Turn, profile: Profile) -> EnergyFacts:
     )
 
 
-def with_energy(turn: Turn, profile: Profile) -> Turn:
-    """The turn as it is booked: energy filled in where no meter did, its price cached, the profile named."""
+def with_energy(turn: Turn, profiles: ProfileBook | Profile) -> Turn:
+    """The turn as it is booked: energy filled in where no meter did, its price cached, the profile named.
+
+    From a book the version is taken that the turn names: the one in force when it began, also when it was edited since.
+    """
+    book = ProfileBook.of(profiles)
+    named = turn.context.profile_id
+    profile = book.newest if named is None else book.named(named, turn.started_at).version
     energy = turn.energy if turn.energy.charged_mj is not None else declared_energy(turn, profile)
     if energy.charged_mj is not None:
         cost = energy_usd(energy.charged_mj, profile, local_start(turn))
