@@ -111,7 +111,7 @@ class Hub:
 
     def complete(self, turn: Turn) -> Turn:
         """Add what no backend knows: the energy that the profile declares for a turn of this house's own machines."""
-        return with_energy(turn, self.profile)
+        return with_energy(turn, self.profiles)
 
     def start(self) -> None:
         """Begin to watch the daemon; pulls that were unfinished when llmhub was closed are there again, paused."""
