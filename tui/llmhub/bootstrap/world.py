@@ -102,12 +102,12 @@ class World:
         Raises:
             ConfigError: for a proxy or an address that cannot be used.
         """
-        from llmhub.chats.store import Chats
+        from llmhub.chats.files import ChatFiles
         from llmhub.core.hub import Services
 
         await self.__aenter__()
         ledger = await self.ledger()
-        self._chats = Chats(self.places.chats)
+        self._chats = ChatFiles(self.places.chats)
         return Services(
             host=self.host,
             registry=self.registry,
@@ -207,7 +207,7 @@ class World:
         """Add what no backend knows: the energy that the profile declares."""
         from llmhub.core.costs.turn import with_energy
 
-        return with_energy(turn, self.profile)
+        return with_energy(turn, self.profiles)
 
     async def save_profile(self, values: Mapping[str, str]) -> Profile:
         """Declare keys of the profile, in the person's own settings file; an empty text takes one back.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.keys import Keys
 
@@ -14,5 +16,6 @@ def tell_alt_enter_apart() -> None:
 
     Textual 8.2.8 knows no such sequence and gives its characters one by one, so that the `CR` would send the prompt.
     """
+    known = cast("dict[str, object]", ANSI_SEQUENCES_KEYS)
     for sequence in ("\x1b\r", "\x1b\n"):
-        ANSI_SEQUENCES_KEYS.setdefault(sequence, (Keys.ControlJ,))
+        known[sequence] = (Keys.ControlJ,)

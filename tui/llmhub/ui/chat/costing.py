@@ -100,6 +100,13 @@ class PanelKeeper:
         explained = (explain_turn_power(turn, hub.profiles), explain_turn_with_machine(turn, hub.profiles))
         return [("", line) for each in explained for line in ("", *formats.explanation(each))]
 
+    def explained_periods(self) -> list[tuple[str, str]]:
+        """How the figures of this chat, today and the month were worked out, as lines."""
+        if self._resting is None:
+            return []
+        explained = [each for row in self._resting.rows for _, each in row.explained]
+        return [("", line) for each in explained for line in (*formats.explanation(each), "")]
+
     # -- inside -------------------------------------------------------------------------------
 
     def _tick(self, run: LaneRun) -> LiveView | None:

@@ -26,7 +26,6 @@ from llmhub.ui.widgets.model_picker import ModelPicker
 
 if TYPE_CHECKING:
     from llmhub.ui.screens.chat import ChatScreen
-    from llmhub.ui.transcript import Transcript
 
 Flow = Callable[["ChatScreen"], Coroutine[Any, Any, None]]
 
@@ -122,11 +121,8 @@ def _temperature(text: str) -> str | None:
 
 
 def _think(text: str) -> str | None:
-    return (
-        None
-        if text in {"", "yes", "no", "low", "medium", "high", "max"}
-        else "yes, no, low, medium, high, max or nothing"
-    )
+    fine = text in {"", "yes", "no", "low", "medium", "high", "max"}
+    return None if fine else "yes, no, low, medium, high, max or nothing"
 
 
 async def _parameters(screen: ChatScreen, lane: int) -> None:
@@ -134,31 +130,17 @@ async def _parameters(screen: ChatScreen, lane: int) -> None:
     if session is None:
         return
     setup = session.chat.lanes[lane]
-    think = {True: "yes", False: "no", None: ""}.get(setup.think, setup.think) if setup.think is not None else ""
-    answer = await screen.app.push_screen_wait(
-        FormScreen(
-            f"Parameters of {setup.model}",
-            (
-                Field(
-                    "num_ctx",
-                    "context, tokens",
-                    str(setup.num_ctx or ""),
-                    "a change loads the model again",
-                    _whole(256, 16_777_216),
-                ),
-                Field("max_tokens", "most tokens of a reply", str(setup.max_tokens or ""), "", _whole(1, 1_048_576)),
-                Field(
-                    "temperature",
-                    "temperature",
-                    "" if setup.temperature is None else str(setup.temperature),
-                    "0 to 2",
-                    _temperature,
-                ),
-                Field("think", "think", str(think), "yes, no, low, medium, high, max", _think),
-            ),
-            "Empty fields leave it to the model.",
-        )
+    think = {True: "yes", False: "no", None: ""}[setup.think] if not isinstance(setup.think, str) else setup.think
+    context, most = str(setup.num_ctx or ""), str(setup.max_tokens or "")
+    temperature = "" if setup.temperature is None else str(setup.temperature)
+    fields = (
+        Field("num_ctx", "context, tokens", context, "a change loads the model again", _whole(256, 16_777_216)),
+        Field("max_tokens", "most tokens of a reply", most, "", _whole(1, 1_048_576)),
+        Field("temperature", "temperature", temperature, "0 to 2", _temperature),
+        Field("think", "think", think, "yes, no, low, medium, high, max", _think),
     )
+    form = FormScreen(f"Parameters of {setup.model}", fields, "Empty fields leave it to the model.")
+    answer = await screen.app.push_screen_wait(form)
     if answer is None:
         return
     thinks: dict[str, bool | str | None] = {"yes": True, "no": False, "": None}
@@ -239,7 +221,7 @@ async def system_prompt(screen: ChatScreen) -> None:
         session.set_system(text.strip("\n"))
 
 
-def edit(screen: ChatScreen, transcript: Transcript, key: str) -> None:
+def edit(screen: ChatScreen, key: str) -> None:
     """Ask a question again with another text; on a reply, its question is meant."""
     session = screen.session
     node = session.chat.nodes.get(key) if session is not None else None
@@ -302,6 +284,26 @@ async def facts(screen: ChatScreen) -> None:
         return
     lines = details_lines(turn) + screen.costs.explained(turn)
     await screen.app.push_screen_wait(FactsScreen("The last turn", lines))
+
+
+async def explain_costs(screen: ChatScreen) -> None:
+    """How the figures of the panel came about."""
+    hub = screen.hub
+    if hub is None:
+        return
+    lines: list[tuple[str, str]] = []
+    if (turn := screen.last_turn()) is not None:
+        lines += screen.costs.explained(turn)
+    lines += screen.costs.explained_periods()
+    await screen.app.push_screen_wait(FactsScreen("What it costs", lines))
+
+
+async def follow_link(screen: ChatScreen, url: str) -> None:
+    """Show a model's link whole before it is opened: it is the model's text, not ours."""
+    from llmhub.ui.screens.confirm import Confirm
+
+    if await screen.app.push_screen_wait(Confirm("Open this address?", url, "open it in the browser", careful=True)):
+        screen.app.open_url(url)
 
 
 # -- failures -------------------------------------------------------------------------------------

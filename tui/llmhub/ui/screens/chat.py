@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widget import Widget
@@ -24,10 +26,11 @@ from llmhub.ui.chat import flows
 from llmhub.ui.chat.costing import PanelKeeper
 from llmhub.ui.chat.palette import ChatCommands
 from llmhub.ui.chat.welcoming import pick_models, welcome_view
-from llmhub.ui.transcript import Transcript
+from llmhub.ui.transcript import Transcript, messages
 from llmhub.ui.widgets.chat_title import ChatTitle
 from llmhub.ui.widgets.cost_panel import CostPanel
 from llmhub.ui.widgets.error_strip import ErrorStrip
+from llmhub.ui.widgets.find_bar import FindBar
 from llmhub.ui.widgets.hint_line import HintLine
 from llmhub.ui.widgets.lane_board import LaneBoard
 from llmhub.ui.widgets.lane_view import LaneHeader
@@ -48,8 +51,8 @@ TRANSCRIPT_KEYS = ("j k turns", "y copy", "1-9 code", "e edit", "r again", "t th
 class ChatScreen(Screen[None]):
     """Prompt below, lanes above, costs beside; it draws what the session says and decides nothing of it."""
 
-    COMMANDS = {ChatCommands}
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+    COMMANDS: ClassVar[set[type[Provider]]] = {ChatCommands}  # type: ignore[assignment]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     CSS_PATH = "chat.tcss"
     HELP = "Type below and press enter. Esc goes to the transcript, i comes back. Ctrl+p lists every command."
 
@@ -74,6 +77,7 @@ class ChatScreen(Screen[None]):
         """Typed while there was no model yet; sent when there is one."""
         self._second_quits = False
         self._failed: LaneRun | None = None
+        self._finding: Transcript | None = None
         self._failed_start: LLMHubError | None = None
 
     def compose(self) -> ComposeResult:
@@ -84,6 +88,7 @@ class ChatScreen(Screen[None]):
             yield self._welcome
             yield self.board
             yield self.panel
+        yield FindBar()
         yield ErrorStrip(id="strip")
         yield Prompt(id="prompt")
         yield HintLine(id="cost-hint")
@@ -287,24 +292,62 @@ class ChatScreen(Screen[None]):
     def _header_clicked(self) -> None:
         self.action_lanes()
 
-    @on(Transcript.BackToPrompt)
+    @on(messages.BackToPrompt)
     def _back(self) -> None:
         self.prompt.focus()
 
-    @on(Transcript.EditRequested)
-    def _edit(self, event: Transcript.EditRequested) -> None:
-        flows.edit(self, event.transcript, event.key)
+    @on(messages.EditRequested)
+    def _edit(self, event: messages.EditRequested) -> None:
+        flows.edit(self, event.key)
 
-    @on(Transcript.AgainRequested)
-    def _again(self, event: Transcript.AgainRequested) -> None:
+    @on(messages.AgainRequested)
+    def _again(self, event: messages.AgainRequested) -> None:
         lane = self.board.lane_of(event.transcript)
         if self.session is not None and lane is not None:
             self.session.again(lane, event.key)
 
-    @on(Transcript.Copied)
-    def _copied(self, event: Transcript.Copied) -> None:
+    @on(messages.Copied)
+    def _copied(self, event: messages.Copied) -> None:
         self.app.copy_to_clipboard(event.text)
         self.notify(f"Copied {formats.count(len(event.text))} characters.", markup=False)
+
+    @on(messages.NothingToCopy)
+    def _nothing_copied(self, event: messages.NothingToCopy) -> None:
+        self.notify(f"There is no {event.what} to copy.", markup=False)
+
+    @on(messages.LinkClicked)
+    def _link(self, event: messages.LinkClicked) -> None:
+        self._flow(partial(flows.follow_link, url=event.url))
+
+    @on(messages.FindRequested)
+    def _find(self, event: messages.FindRequested) -> None:
+        self._finding = event.transcript
+        self.query_one(FindBar).open()
+
+    @on(messages.FindMoved)
+    def _found(self, event: messages.FindMoved) -> None:
+        self.query_one(FindBar).tell(event.number, event.count)
+
+    @on(FindBar.Changed)
+    def _find_changed(self, event: FindBar.Changed) -> None:
+        if self._finding is not None:
+            self._finding.find(event.query)
+
+    @on(FindBar.Moved)
+    def _find_moved(self, event: FindBar.Moved) -> None:
+        if self._finding is not None:
+            self._finding.find_next(event.step)
+
+    @on(FindBar.Closed)
+    def _find_closed(self) -> None:
+        if self._finding is not None:
+            self._finding.find("")
+            self._finding.focus()
+        self._finding = None
+
+    @on(CostPanel.ExplainWanted)
+    def _explain(self) -> None:
+        self._flow(flows.explain_costs)
 
     # -- actions ------------------------------------------------------------------------------
 
@@ -415,7 +458,7 @@ class ChatScreen(Screen[None]):
         self.keys.parts = TRANSCRIPT_KEYS if transcript else PROMPT_KEYS
 
     def _flow(self, flow: flows.Flow) -> None:
-        if self.session is not None or flow in {flows.chats, flows.prices}:
+        if self.session is not None or flow in {flows.chats, flows.prices, flows.explain_costs}:
             self.run_worker(flow(self), exclusive=True, group="flow")
 
     def _to_transcript(self) -> None:

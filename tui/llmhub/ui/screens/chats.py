@@ -148,9 +148,8 @@ class ChatsScreen(ModalScreen[ChatsAnswer | None]):
             self.dismiss(ChatsAnswer("new"))
 
     def _fill(self, query: str) -> None:
-        self._shown = (
-            [chat for chat, _ in fuzzy_rank(query, self._chats, key=lambda chat: chat.title)] if query else self._chats
-        )
+        found = fuzzy_rank(query, self._chats, key=lambda chat: chat.title) if query else []
+        self._shown = [chat for chat, _ in found] if query else self._chats
         chats = self.query_one(OptionList)
         chats.clear_options()
         for chat in self._shown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -87,7 +87,7 @@ class Field:
     check: Callable[[str], str | None] | None = None
 
 
-class FormScreen(ModalScreen[dict[str, str] | None]):
+class FormScreen(ModalScreen[Mapping[str, str] | None]):
     """A few fields; the answer is the text of each."""
 
     DEFAULT_CSS = (

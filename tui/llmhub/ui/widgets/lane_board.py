@@ -33,9 +33,9 @@ class LaneBoard(Container):
         layout: horizontal;
         width: 1fr;
         height: 1fr;
-        & > LaneView.-next { border-left: vkey $panel-lighten-1; }
+        & > LaneView.-next { border-left: solid $panel-lighten-2; }
         &.-stacked { layout: vertical; }
-        &.-stacked > LaneView.-next { border-left: none; border-top: hkey $panel-lighten-1; }
+        &.-stacked > LaneView.-next { border-left: none; border-top: solid $panel-lighten-2; }
     }
     """
 
