@@ -1,9 +1,8 @@
 """Markdown cut into leaf blocks while it arrives: each line is read once, a closed leaf is final.
 
-The algorithm is the one of CommonMark's appendix ("A parsing strategy"), which goes line by line. That the leaves are those
-of markdown-it over the whole text is what the tests compare. Two things are drawn after their neighbours instead: a list
-is spaced as its source is, so that no later item changes an earlier one, and a paragraph of more than
-`PARAGRAPH_LIMIT` characters is cut.
+The algorithm is the one of CommonMark's appendix ("A parsing strategy"), which goes line by line. That the leaves are
+those of markdown-it over the whole text is what the tests compare. Two things differ, so that nothing later changes
+what is final: a list is spaced as its source is, and a paragraph of more than `PARAGRAPH_LIMIT` characters is cut.
 """
 
 from __future__ import annotations
@@ -149,7 +148,7 @@ class Blocks:
         if done:
             return
         leaf = self._leaf
-        if cursor.blank:
+        if not cursor.char:
             self._add(Kind.EMPTY)
         elif leaf is not None and leaf.kind is Kind.PARAGRAPH:
             self._header_possible = matched == len(self._stack) and cursor.indent < 4
@@ -402,6 +401,7 @@ class Blocks:
             holders[-1].filled = True
         path = tuple(holder.box for holder in holders if holder.box is not None)
         leaf = Leaf(kind, path, new, blank_before=self._blank, **facts)
+        leaf.ordinal = leaf.before.ordinal + 1 if leaf.before is not None else 0
         self._blank = False
         if kind is Kind.CODE and leaf.before is None:
             self._codes += 1

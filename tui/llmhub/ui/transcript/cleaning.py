@@ -40,7 +40,7 @@ _COPY_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def shown(text: str) -> str:
-    """One line of `text` as it may be drawn: controls as pictures (`␛`), no tabs, no directions, no unmeasurable width."""
+    """One line of `text` as it may be drawn: controls as pictures (`␛`), no tabs, no directions, no doubtful widths."""
     if "\t" in text:
         text = text.expandtabs(TAB)
     if text.isascii():
@@ -55,7 +55,7 @@ def copied(text: str) -> str:
 
 
 class LineEndings:
-    """Turns `\\r\\n` and `\\r` of a stream into `\\n`, also where a chunk ends between the two."""
+    """Turns CR LF and CR of a stream into LF, also where a chunk ends between the two."""
 
     def __init__(self) -> None:
         self._held = False

@@ -6,7 +6,7 @@ from llmhub.ui.transcript.cleaning import TAB
 
 
 class Cursor:
-    """Walks a line by characters and by columns, as block structure needs it (CommonMark 0.31, sections 2.2 and appendix)."""
+    """Walks a line by characters and by columns, as block structure needs it (CommonMark 0.31, section 2.2)."""
 
     __slots__ = ("blank", "column", "indent", "inside_tab", "next", "next_column", "offset", "text")
 
@@ -19,7 +19,7 @@ class Cursor:
         self.look()
 
     def look(self) -> None:
-        """Find the next character that is no space: `next`, its column, the `indent` up to it, and whether none is left."""
+        """Find the next character that is no space, the indent up to it, and whether none is left."""
         text, at, column = self.text, self.offset, self.column
         length = len(text)
         while at < length:

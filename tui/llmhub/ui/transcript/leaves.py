@@ -64,7 +64,9 @@ class Leaf:
     aligns: tuple[str, ...] = ()
     """Of a table: left, center, right or nothing, for each column."""
     before: Leaf | None = None
-    """The leaf of which this is the continuation."""
+    """The leaf of which this is the continuation; of a table its first leaf."""
+    ordinal: int = 0
+    """Which continuation it is; 0 is the first leaf of its block."""
     glued: set[int] = field(default_factory=set)
     """Which of `lines` go on where the line before them was cut for its length."""
     memo: dict[str, Any] = field(default_factory=dict)

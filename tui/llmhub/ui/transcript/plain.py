@@ -63,7 +63,9 @@ class Plain:
         if not self._partial.strip():
             return [replace(self._leaf, lines=self._leaf.lines.copy())] if self._leaf else []
         look = Plain()
-        look._leaf = replace(self._leaf, lines=self._leaf.lines.copy(), glued=self._leaf.glued.copy()) if self._leaf else None
+        look._leaf = (
+            replace(self._leaf, lines=self._leaf.lines.copy(), glued=self._leaf.glued.copy()) if self._leaf else None
+        )
         look._blanks, look._glued = self._blanks, self._glued
         look._add(self._partial)
         return [*look.closed, *([look._leaf] if look._leaf else [])]
@@ -90,7 +92,7 @@ class Plain:
             before = self._leaf
             if before is not None:
                 self.closed.append(before)
-            self._leaf = Leaf(Kind.PLAIN, before=before)
+            self._leaf = Leaf(Kind.PLAIN, before=before, ordinal=before.ordinal + 1 if before else 0)
         if self._glued:
             self._leaf.glued.add(len(self._leaf.lines))
         self._leaf.lines.append(line)

@@ -17,7 +17,7 @@ _MARKER = re.compile(r"(?:([-+*])|(\d{1,9})([.)]))(?=[ \t]|$)")
 _DELIMITERS = re.compile(r"[-:|][-:|][-:| \t]*$|[:|][ \t][-:| \t]*$")
 _ALIGN = re.compile(r"(:?)-+(:?)$")
 UNDECIDED = re.compile(r"[ \t>]*(?:[-=*_+#`~<: \t]{0,8}|\|[-:| \t]*|\d{1,9}[.)]?[ \t]*)$")
-"""What a line may begin with before it says what it is; drawn only when it has, so that text does not flash as a heading."""
+"""What a line may begin with before it says what it is. It is not drawn before, lest text flash as a heading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def marker(word: str) -> Marker | None:
 
 
 def html_end(word: str, *, in_paragraph: bool) -> Callable[[str], object] | None:
-    """The test for the last line of the HTML block that `word` begins; a test that accepts "" means a blank line ends it."""
+    """The test for the last line of the HTML block that `word` begins; if it accepts "", a blank line ends it."""
     if not word.startswith("<"):
         return None
     for begins, ends, interrupts in _html_sequences():
@@ -109,7 +109,7 @@ def aligns(word: str) -> tuple[str, ...] | None:
 
 
 def cells(row: str) -> list[str]:
-    """The cells of a table's row; `\\|` is no border."""
+    """The cells of a table's row; an escaped bar is no border."""
     out: list[str] = []
     current = ""
     start = 0
