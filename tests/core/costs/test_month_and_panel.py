@@ -215,9 +215,11 @@ def test_rows_by_model_keep_places_apart_and_add_up() -> None:
 
     assert [(row.model, row.turns, row.billed.amount) for row in rows] == [
         ("other", 1, None),
-        ("qwen3:8b", 2, None),
+        ("qwen3:8b", 1, None),
         ("qwen3:8b", 1, D("0.1")),
+        ("qwen3:8b", 1, None),
     ]
+    assert [row.place.words for row in rows] == ["this machine", "gpu-box", "Groq", "this machine"]
     parts = [row.with_machine.amount for row in rows if row.with_machine.amount is not None]
     assert sum(parts) == view.with_machine.amount
 

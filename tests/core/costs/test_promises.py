@@ -114,7 +114,7 @@ def test_the_rows_of_a_month_add_up_to_the_month(ledger: tuple[ProfileBook, list
     rows = month_rows(ledger_totals, book, view, ["model", "day"])
 
     assert sum(row.turns for row in rows) == len(turns)
-    local = [row for row in rows if row.place is None or row.place.is_local]
+    local = [row for row in rows if row.place.is_local]
     if view.with_machine.amount is not None and view.local.tokens and all(row.with_machine.known for row in local):
         total = added(*(row.with_machine for row in local)).amount
         assert total is not None

@@ -139,7 +139,8 @@ class MonthRow:
 
     model: str | None
     day: str | None
-    place: Place | None
+    place: Place
+    """Always one: where turns ran is never added away."""
     turns: int
     tokens: int
     left_out: int
@@ -157,9 +158,9 @@ def month_rows(totals: Totals, profiles: Profiles, view: MonthView, by: Sequence
     book = ProfileBook.of(profiles)
     groups: dict[tuple[str, ...], list[tuple[BucketKey, Sums]]] = defaultdict(list)
     for key, sums in totals.within(view.first, view.first.replace(day=view.days)):
-        values = {"model": key.model, "day": key.day, "place": f"{key.place_kind}/{key.place_name}"}
-        side = "local" if key.place.is_local else str(key.place_kind)
-        groups[*(values[name] for name in by), side].append((key, sums))
+        place = f"{key.place_kind}/{key.place_name}"
+        values = {"model": key.model, "day": key.day, "place": place}
+        groups[*(values[name] for name in by), place].append((key, sums))
     ordered = sorted(groups.items())
     spent = [local_spending(buckets, book) for _, buckets in ordered]
     accrued = view.accrued.amount if view.accrued.amount is not None and view.local.tokens else None
@@ -174,7 +175,7 @@ def month_rows(totals: Totals, profiles: Profiles, view: MonthView, by: Sequence
             MonthRow(
                 model=key.model if "model" in by else None,
                 day=key.day if "day" in by else None,
-                place=key.place if "place" in by or len({k.place for k, _ in buckets}) == 1 else None,
+                place=key.place,
                 turns=sums.turns,
                 tokens=sums.billable_tokens,
                 left_out=spending.left_out if is_local else sums.turns - sums.billed_turns,
