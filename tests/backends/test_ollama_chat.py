@@ -6,6 +6,7 @@ import asyncio
 import json
 from contextlib import aclosing
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ from support.replay import Answer, contract_answer
 CHATS = ["stream", "thinking", "tools-native", "tools-parser", "length", "remote", "cut", "midstream-error"]
 
 
-def line(content: str = "", **more: object) -> dict[str, object]:
+def line(content: str = "", **more: Any) -> dict[str, Any]:
     return {"model": "m", "message": {"role": "assistant", "content": content}, "done": False} | more
 
 
@@ -197,7 +198,7 @@ async def test_thirty_one_equal_pieces_that_are_followed_by_an_end_are_a_reply()
     ],
 )
 async def test_length_means_num_predict_or_a_full_context(
-    num_ctx: int, max_tokens: int, counts: dict[str, int], reason: str
+    num_ctx: int, max_tokens: int, counts: dict[str, Any], reason: str
 ) -> None:
     request = ChatRequest("m", HELLO.messages, num_ctx=num_ctx, max_tokens=max_tokens)
 

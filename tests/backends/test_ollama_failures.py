@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from llmhub.backends.ollama import Ollama
 from llmhub.backends.ollama_failures import Failures
 from llmhub.core.chat import Accepted
-from llmhub.core.errors import FailureKind
+from llmhub.core.errors import BackendError, FailureKind
 from llmhub.net import OfflineError, Switch, UnreachableError, make_client
 from support.ollama_replay import HELLO, chat, daemon
 from support.replay import Answer, contract_errors, replay
@@ -15,9 +17,7 @@ from support.replay import Answer, contract_errors, replay
 
 async def failed(ollama: Ollama, call: str) -> tuple[FailureKind, str]:
     """How a call of the host fails."""
-    from llmhub.core.errors import BackendError
-
-    calls = {
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
         "installed": ollama.installed,
         "loaded": ollama.loaded,
         "info": ollama.info,

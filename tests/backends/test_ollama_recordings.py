@@ -14,7 +14,7 @@ from llmhub.core.models import PullEvent
 from llmhub.core.places import THIS_MACHINE
 from llmhub.net import make_client
 from support.ollama_replay import Heard, chat, daemon, merged, pull, request_of
-from support.replay import VERSIONS, recorded, recordings
+from support.replay import VERSIONS, Route, recorded, recordings
 
 NOT_A_REPLY = {"chat-empty-messages", "generate-debug-render"}
 """Recorded on the chat's path, but a load, and the rendering of a template."""
@@ -271,7 +271,7 @@ async def test_10_an_option_of_the_wrong_type_is_refused_in_the_daemon_s_words(v
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_11_an_unload_ends_when_the_model_is_gone_from_the_list(version: str) -> None:
     before, after = recorded(version, "ps-two").answer, recorded(version, "ps-after-unload").answer
-    routes = {
+    routes: dict[str, Route] = {
         "POST /api/chat": recorded(version, "unload").answer,
         "GET /api/ps": [before, before, after],
     }
@@ -401,7 +401,7 @@ async def test_a_pull_that_cannot_begin_says_why(version: str, name: str, kind: 
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_who_answers(version: str) -> None:
-    routes = {
+    routes: dict[str, Route] = {
         "GET /": recorded(version, "root").answer,
         "GET /api/version": recorded(version, "version").answer,
         "GET /api/status": recorded(version, "status").answer,
@@ -484,7 +484,7 @@ async def test_every_recorded_show(
         details = await ollama.details(model)
 
     assert server.asked[0].json == {"model": model}
-    assert (details.name, details.architecture, details.capabilities) == (model, architecture, capabilities)
+    assert (details.name, details.architecture, set(details.capabilities or ())) == (model, architecture, capabilities)
     assert details.parameter_count == said["model_info"]["general.parameter_count"]
     assert details.context_trained == said["model_info"]["llama.context_length"]
     assert (details.template, details.parameters, details.system) == (
@@ -529,7 +529,7 @@ async def test_every_recorded_load(version: str, name: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_unload_of_a_model_that_is_not_loaded_or_not_there(version: str) -> None:
-    routes = {
+    routes: dict[str, Route] = {
         "POST /api/chat": [recorded(version, name).answer for name in ("unload-not-loaded", "unload-missing")],
         "GET /api/ps": recorded(version, "ps-empty").answer,
     }
@@ -544,7 +544,7 @@ async def test_unload_of_a_model_that_is_not_loaded_or_not_there(version: str) -
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_delete_and_copy(version: str) -> None:
-    routes = {
+    routes: dict[str, Route] = {
         "DELETE /api/delete": [recorded(version, name).answer for name in ("delete", "delete-missing")],
         "POST /api/copy": [recorded(version, name).answer for name in ("copy", "copy-llama", "copy-missing")],
     }

@@ -35,12 +35,12 @@ class ModelName:
         # a host may have a port, so only a colon after the last slash begins a tag
         if rest.rfind(":") > rest.rfind("/"):
             rest, _, tag = rest.rpartition(":")
-        rest, _, model = rest.rpartition("/")
+        rest, has_namespace, model = rest.rpartition("/")
         namespace, host = DEFAULT_NAMESPACE, DEFAULT_HOST
-        if rest:
-            before, _, namespace = rest.rpartition("/")
-            if before:
-                host = before.partition("://")[2] if "://" in before else before
+        if has_namespace:
+            rest, has_host, namespace = rest.rpartition("/")
+            if has_host:
+                host = rest.partition("://")[2] if "://" in rest else rest
         for what, part, shape in (
             ("model", model, _PART),
             ("tag", tag, _PART),
