@@ -46,6 +46,8 @@ class LaneRun:
     setup: LaneSetup
     place: Place
     group_id: str
+    seq: int = 1
+    """Which turn of its chat, from 1."""
     state: RunState = RunState.ASKED
     waits_for: str | None = None
     """For `QUEUED`: the model that has the daemon now."""
@@ -262,7 +264,7 @@ class ChatSession:
             told = {"kind": str(place.kind), "name": place.name}
             entries, node = self.chat.begin_reply(lane, question, turn_id=turn_id, model=setup.model, place=told)
             self._save(entries)
-            run = LaneRun(lane, question, node, setup, place, group, drop_turns=drop_turns)
+            run = LaneRun(lane, question, node, setup, place, group, self.chat.turn_count, drop_turns=drop_turns)
             self.runs[lane] = run
             self._listener.run_began(run)
             run.task = self.hub.spawn(self._run(run, turn_id))
@@ -425,7 +427,7 @@ class ChatSession:
             chat_id=self.chat.id,
             lane=run.lane,
             group_id=run.group_id,
-            seq=self.chat.turn_count,
+            seq=run.seq,
             backend_name=run.setup.backend,
             place=run.place,
             digest=installed.digest if installed else None,

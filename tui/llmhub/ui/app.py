@@ -59,7 +59,7 @@ class LLMHubApp(App[None]):
     TITLE = "llmhub"
 
     ENABLE_COMMAND_PALETTE = True
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = { 
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
         "chat": ChatScreen,
         "models": _models,
         "costs": _costs,

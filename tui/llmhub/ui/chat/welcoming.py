@@ -18,7 +18,24 @@ def welcome_view(hub: Hub | None, session: ChatSession | None, advice: StartAdvi
         return _no_daemon(hub, advice)
     if session is None or not session.chat.lanes:
         return _no_models(hub)
-    return WelcomeView("ready", "", ())
+    return _ready(session)
+
+
+def _ready(session: ChatSession) -> WelcomeView:
+    lanes = []
+    for setup in session.chat.lanes.values():
+        installed = session.hub.state.model(setup.model)
+        place = installed.place if installed else session.hub.services.host.place
+        lanes.append(f"{place.sign} {setup.model} · {place.words}")
+    tips = (
+        "",
+        "Type below, enter sends. What you ask goes to every lane.",
+        "",
+        "ctrl+t  add a lane, or another model here",
+        "ctrl+r  earlier chats          F3  models: pull, load, delete",
+        "ctrl+p  everything else        F1  the keys",
+    )
+    return WelcomeView("ready", "", (*lanes, *tips))
 
 
 def pick_models(hub: Hub) -> tuple[str, ...]:

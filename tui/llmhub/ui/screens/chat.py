@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+WIDE_CELLS = 100
+"""From this width on lanes stand side by side, and the costs beside them."""
 PROMPT_KEYS = ("enter send", "ctrl+j line", "esc stop", "ctrl+t lane", "ctrl+g costs", "ctrl+p commands")
 TRANSCRIPT_KEYS = ("j k turns", "y copy", "1-9 code", "e edit", "r again", "t thinking", "/ find", "i prompt")
 
@@ -52,7 +54,7 @@ class ChatScreen(Screen[None]):
     """Prompt below, lanes above, costs beside; it draws what the session says and decides nothing of it."""
 
     COMMANDS: ClassVar[set[type[Provider]]] = {ChatCommands}  # type: ignore[assignment]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_CELLS, "-wide")]  # noqa: RUF012
     CSS_PATH = "chat.tcss"
     HELP = "Type below and press enter. Esc goes to the transcript, i comes back. Ctrl+p lists every command."
 
@@ -78,6 +80,8 @@ class ChatScreen(Screen[None]):
         self._second_quits = False
         self._failed: LaneRun | None = None
         self._finding: Transcript | None = None
+        self._panel_wanted: bool | None = None
+        """What the person chose; without a choice the panel is there where there is room beside the lanes."""
         self._failed_start: LLMHubError | None = None
 
     def compose(self) -> ComposeResult:
@@ -108,7 +112,8 @@ class ChatScreen(Screen[None]):
         self.hub = hub
         self.query_one(StatusBar).connect(hub)
         hub.listen(self._hub_changed)
-        self.panel.display = hub.services.app_memory.get("cost_panel") is not False
+        self._panel_wanted = hub.services.app_memory.get("cost_panel")
+        self._place_panel()
         for problem in hub.services.problems:
             self.strip.show(problem)
         self._hub_changed()
@@ -336,7 +341,7 @@ class ChatScreen(Screen[None]):
     @on(FindBar.Moved)
     def _find_moved(self, event: FindBar.Moved) -> None:
         if self._finding is not None:
-            self._finding.find_next(event.step)
+            self._finding.find_next() if event.step > 0 else self._finding.find_previous()
 
     @on(FindBar.Closed)
     def _find_closed(self) -> None:
@@ -387,10 +392,10 @@ class ChatScreen(Screen[None]):
 
     def action_panel(self) -> None:
         """Show or hide the cost panel."""
-        self.panel.display = not self.panel.display
+        self._panel_wanted = not self.panel.display
         if self.hub is not None:
-            self.hub.services.app_memory.set("cost_panel", bool(self.panel.display))
-        self.costs.rest()
+            self.hub.services.app_memory.set("cost_panel", self._panel_wanted)
+        self._place_panel()
 
     def action_stop(self) -> None:
         """Stop what streams."""
@@ -456,6 +461,15 @@ class ChatScreen(Screen[None]):
         """The keys at the foot are those of where the focus is."""
         transcript = isinstance(self.focused, Transcript)
         self.keys.parts = TRANSCRIPT_KEYS if transcript else PROMPT_KEYS
+
+    def on_resize(self) -> None:
+        """The panel stands beside the lanes where there is room, unless the person chose."""
+        self._place_panel()
+
+    def _place_panel(self) -> None:
+        wide = self.size.width >= WIDE_CELLS
+        self.panel.display = wide if self._panel_wanted is None else self._panel_wanted
+        self.costs.rest()
 
     def _flow(self, flow: flows.Flow) -> None:
         if self.session is not None or flow in {flows.chats, flows.prices, flows.explain_costs}:

@@ -43,8 +43,11 @@ class ChatsScreen(ModalScreen[ChatsAnswer | None]):
             background: $surface;
             padding: 1 2;
         }
-        & Input { border: none; height: 1; padding: 0; background: $surface; }
-        & OptionList { height: 1fr; border: none; background: $surface; padding: 0; margin-top: 1; }
+        & Input { border: none; height: 1; padding: 0; background: $surface; &:focus { border: none; } }
+        & OptionList {
+            height: 1fr; border: none; background: $surface; padding: 0; margin-top: 1;
+            &:focus { border: none; }
+        }
         & #chats-keys { height: 1; color: $text-muted; }
     }
     """

@@ -42,7 +42,11 @@ class Row:
 class MenuScreen(ModalScreen[str | None]):
     """Choose one row; its key is the answer."""
 
-    DEFAULT_CSS = "MenuScreen {" + _BOX + "& OptionList { height: auto; border: none; background: $surface; } }"
+    DEFAULT_CSS = (
+        "MenuScreen {"
+        + _BOX
+        + "& OptionList { height: auto; border: none; padding: 0; background: $surface; &:focus { border: none; } } }"
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="menu.back", tooltip="Leave without choosing")
     ]
@@ -95,7 +99,7 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         + _BOX
         + """
         & Input { border: none; height: 1; padding: 0 1; background: $panel; }
-        & Input:focus { background: $boost; }
+        & Input:focus { border: none; background: $boost; }
         & .hint { color: $text-muted; }
         & .wrong { color: $text-error; height: auto; }
         & VerticalScroll { height: auto; max-height: 18; }
@@ -161,7 +165,7 @@ class TextScreen(ModalScreen[str | None]):
     DEFAULT_CSS = (
         "TextScreen {"
         + _BOX
-        + "& TextArea { height: 12; border: none; background: $panel; } & .hint { color: $text-muted; } }"
+        + "& TextArea { height: 12; border: none; background: $panel; &:focus { border: none; } } & .hint { color: $text-muted; } }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="text.back", tooltip="Leave without a change"),

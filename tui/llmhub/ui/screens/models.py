@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _TICK_S = 10.0
 """Seconds between two looks at the clock while models are loaded: their time to leave is shown in minutes."""
 _ORDER_KEY = "models_order"
+_NEED_MODELS = frozenset({"chat", "load", "delete", "details", "filter", "sort"})
 
 
 class ModelsScreen(Screen[None]):
@@ -86,6 +87,8 @@ class ModelsScreen(Screen[None]):
         self._stops: list[Callable[[], None]] = []
         self._told_pulls: dict[str, BackendError] = {}
         self._told_daemon: BackendError | None = None
+        self._listed = False
+        self._alive = False
 
     def compose(self) -> ComposeResult:
         """From the status bar to the keys."""
@@ -161,6 +164,11 @@ class ModelsScreen(Screen[None]):
         table.rows = arranged(rows_of(hub), self._order, query) if hub is not None else ()
         had_nothing = self.has_class("-nothing")
         self.set_class(not table.rows, "-nothing")
+        before = (self._listed, self._alive)
+        self._listed = hub is not None and bool(hub.state.installed)
+        self._alive = hub is not None and hub.state.alive
+        if before != (self._listed, self._alive):
+            self.refresh_bindings()
         self.query_one("#placeholder", Static).update(placeholder(hub, query))
         if had_nothing and table.rows and self.focused is None:
             table.focus()
@@ -310,6 +318,12 @@ class ModelsScreen(Screen[None]):
     def on_resize(self) -> None:
         """The headline has a right half."""
         self.call_after_refresh(self._draw_headline)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Keys that have nothing to act on are not offered."""
+        if action in _NEED_MODELS:
+            return self._listed
+        return self._alive if action == "pull" else True
 
     # -- actions ------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from llmhub import formats
-from llmhub.core.costs.panel import PanelRow, PanelView
+from llmhub.core.costs.panel import Hint, PanelRow, PanelView, hint_for
 
 _LABEL_CELLS = 13
 _POWER_CELLS = 12
@@ -85,15 +85,27 @@ class CostPanel(Widget, can_focus=True):
 
     def _notes(self, view: PanelView, month: PanelRow) -> list[Content]:
         dim = self.get_visual_style("cost-panel--dim")
-        words = [f"● {formats.tokens(month.tokens)} tok · {formats.count(month.turns)} turns"]
+        words = [f"● {formats.tokens(month.tokens)} tok · {turns_words(month.turns)}"]
         if month.provisional and month.with_machine.known:
             words.append("provisional")
         notes = [" · ".join(words)]
         if month.cloud_turns:
-            notes.append(f"○ {formats.count(month.cloud_turns)} turns, not counted as local")
+            notes.append(f"○ {turns_words(month.cloud_turns)}, not counted as local")
         if month.left_out:
             notes.append(formats.left_out(month))
-        notes += [f"— {hint.words}: ctrl+p “Electricity”" for hint in view.hints[:1]]
+        hint = next((hint for row in self.turns for hint in hints_of(row)), next(iter(view.hints), None))
+        if hint is not None:
+            notes.append(f"— {hint.words}: ctrl+p “Electricity”")
         if self.unsaved:
-            notes.append(f"{formats.count(self.unsaved)} turns not saved yet; tried again")
+            notes.append(f"{turns_words(self.unsaved)} not saved yet; tried again")
         return [Content.styled(note, dim) for note in notes]
+
+
+def turns_words(count: int) -> str:
+    """`1 turn`, `1,204 turns`."""
+    return f"{formats.count(count)} turn{'' if count == 1 else 's'}"
+
+
+def hints_of(row: PanelRow) -> list[Hint]:
+    """What to set so that a row's figures are known."""
+    return [hint for figure in (row.power, row.with_machine) if (hint := hint_for(figure)) is not None]

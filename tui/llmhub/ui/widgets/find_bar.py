@@ -23,7 +23,7 @@ class FindBar(Horizontal):
         background: $panel;
         padding: 0 1;
         &.-open { display: block; }
-        & > Input { width: 1fr; border: none; height: 1; padding: 0; background: $panel; }
+        & > Input { width: 1fr; border: none; height: 1; padding: 0; background: $panel; &:focus { border: none; } }
         & > Static { width: auto; color: $text-muted; }
     }
     """

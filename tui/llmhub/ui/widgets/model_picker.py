@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 _DEFAULT_TITLE = "Which model?"
 _MOST_SHOWN = 200
-_KEYS = "enter choose  ↑ ↓ move  esc back  a whole name that is not here: pull it"
+_WIDE = 80
+_LEAST_NAME = 16
+_KEYS = "enter choose  ↑ ↓ move  esc back  a whole new name: pull it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class ModelPicker(ModalScreen[str | None]):
     ModelPicker {
         align: center middle;
         & > Vertical {
-            width: 90%;
+            width: 96%;
             max-width: 100;
             height: 80%;
             max-height: 30;
@@ -94,7 +96,7 @@ class ModelPicker(ModalScreen[str | None]):
             background: $surface;
         }
         & #picker-title { height: 1; text-style: bold; }
-        & Input { border: none; height: 1; padding: 0; margin-bottom: 1; background: $surface; }
+        & Input, & Input:focus { border: none; height: 1; padding: 0; margin-bottom: 1; background: $surface; }
         & OptionList { height: 1fr; border: none; padding: 0; background: $surface; }
         & #picker-keys { height: 1; color: $foreground-muted; }
         & > .model-picker--local { color: $cost-local; }
@@ -231,15 +233,15 @@ class ModelPicker(ModalScreen[str | None]):
         side = self.get_visual_style(f"model-picker--{'local' if model.place.is_local else 'cloud'}")
         dim = self.get_visual_style("model-picker--dim")
         state = model.loaded or ("" if model.can_chat else "cannot chat")
-        quant = formats.fit(one_line(model.quantization or formats.UNKNOWN), 8)
+        quant, context, place, memory = (6, 7, 12, 8) if width < _WIDE else (8, 9, 14, 11)
         facts = [
             f"{formats.size(model.size_bytes):>9}",
-            f"{quant:<8}",
-            f"{formats.count(model.context_tokens):>9}",
-            f"{formats.fit(model.place.words, 14):<14}",
-            f"{formats.fit(state, 11):<11}",
+            f"{formats.fit(one_line(model.quantization or formats.UNKNOWN), quant):<{quant}}",
+            f"{formats.count(model.context_tokens):>{context}}",
+            f"{formats.fit(model.place.words, place):<{place}}",
+            f"{formats.fit(state, memory):<{memory}}",
         ]
-        while len(facts) > 2 and width - 2 - sum(len(fact) + 2 for fact in facts) < 20:
+        while len(facts) > 2 and width - 2 - sum(len(fact) + 2 for fact in facts) < _LEAST_NAME:
             facts.pop(1 if len(facts) > 3 else 0)
         room = max(8, width - 2 - sum(len(fact) + 2 for fact in facts))
         name = formats.fit(one_line(model.name), room)
