@@ -56,7 +56,8 @@ def test_json_is_the_turns_record_with_its_text_and_what_follows_from_it(llmhub:
     assert {key: found[key] for key in ("id", "status", "model", "tokens", "ns")} == {
         key: turn.to_record()[key] for key in ("id", "status", "model", "tokens", "ns")
     }
-    assert found["text"].encode() and len(found["text"].encode()) == turn.bytes.completion
+    assert found["text"].encode()
+    assert len(found["text"].encode()) == turn.bytes.completion
     assert len(found["thinking"].encode()) == turn.bytes.reasoning
     assert derived["decode_per_s"]["label"] == "measured"
     assert set(derived) == {"power_usd", "with_machine_usd", "cloud_usd", "joules", "decode_per_s", "profile_id"}

@@ -17,7 +17,7 @@ from support.fake_host import FakeHost
 def whole(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Loading every module takes a second; one test does it."""
     if "every_part" not in request.node.name:
-        monkeypatch.setattr(World, "missing_parts", staticmethod(lambda: []))
+        monkeypatch.setattr(World, "missing_parts", staticmethod(list))
 
 
 def by_name(done: Done) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Models, loaded models, loading, unloading, pulling: what Ollama's own commands would, in the grammar of the screens."""
+"""Models, loaded models, loading, unloading, pulling: what Ollama's own commands do, in the grammar of the screens."""
 
 from __future__ import annotations
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmhub.bootstrap.world import World
 from llmhub.core.memory import MemoryState
+from llmhub.core.models import Manifest
+from llmhub.core.names import ModelName
 from llmhub.core.places import THIS_MACHINE
+from llmhub.core.ports import Registry
 from llmhub.settings.config import read_settings
 from llmhub.settings.files import write_whole
 from llmhub.settings.places import Places
 
 if TYPE_CHECKING:
     from llmhub.simulators.demo import DemoWorld
+    from llmhub.simulators.script import OllamaScript
 
 SETTINGS = """# The demo's machine: an M1 Max with 32 GB, as the sketches of the documentation show it.
 [profile]
@@ -33,12 +39,14 @@ PASSED_ON = ("TERM", "COLORTERM", "NO_COLOR", "LANG", "LC_ALL", "PATH", "HOME", 
 class SimulatedWorld(World):
     """A world whose daemon and registry are simulated, in the app's own loop."""
 
+    script: OllamaScript | None = None
+    """How the daemon behaves; its own manners when not given."""
     _simulated: DemoWorld | None = None
 
     async def __aenter__(self) -> World:
         from llmhub.simulators.demo import DemoWorld
 
-        self._simulated = DemoWorld()
+        self._simulated = DemoWorld(self.script)
         await self._simulated.start()
         config = replace(self.settings.config, ollama_url=self._simulated.ollama_url)
         self.settings = replace(self.settings, config=config)
@@ -51,10 +59,12 @@ class SimulatedWorld(World):
             await self._simulated.stop()
         return ()
 
-    @property
-    def registry_url(self) -> str | None:
-        """The simulated registry."""
-        return self._simulated.registry_url if self._simulated else None
+    @cached_property
+    def registry(self) -> Registry:
+        """The simulated registry, whichever one a name says."""
+        if self._simulated is None:
+            return super().registry
+        return _OnLoopback(super().registry, self._simulated.registry_url)
 
     async def memory(self) -> MemoryState | None:
         """What is left of the simulated machine's memory by the models that are loaded."""
@@ -71,16 +81,30 @@ class SimulatedWorld(World):
         return MemoryState("unified", MAC_32GB_BYTES, free, "the demo's 32 GB Mac")
 
 
+class _OnLoopback:
+    """Asks the simulated registry where a name asks a real one."""
+
+    def __init__(self, registry: Registry, url: str) -> None:
+        self._registry = registry
+        self._host = url.partition("://")[2]
+
+    async def manifest(self, model: str) -> Manifest | None:
+        """See `llmhub.core.ports.Registry.manifest`."""
+        try:
+            name = ModelName.parse(model)
+        except ValueError:
+            return None
+        return None if name.is_cloud else await self._registry.manifest(replace(name, host=self._host).short)
+
+
 @contextmanager
-def demo_world(flags: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Iterator[World]:
+def demo_world(flags: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Iterator[SimulatedWorld]:
     """A demo in a home that is gone afterwards.
 
     Args:
         flags: What the command line overrides, by setting.
         environ: Variables; of those only `PASSED_ON` are seen. The process's own when not given.
     """
-    import os
-
     given = os.environ if environ is None else environ
     seen = {name: given[name] for name in PASSED_ON if name in given}
     with tempfile.TemporaryDirectory(prefix="llmhub-demo-", ignore_cleanup_errors=True) as home:

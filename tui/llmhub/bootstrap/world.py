@@ -20,6 +20,7 @@ from llmhub.settings.config import Settings
 from llmhub.settings.places import Places
 
 if TYPE_CHECKING:
+    from llmhub.chats.files import ChatFiles
     from llmhub.core.config import Config
     from llmhub.core.daemon_start import StartAdvice
     from llmhub.core.hub import Services
@@ -60,6 +61,7 @@ class World:
         """What could not be saved, in words, once it is closed."""
         self._profiles: ProfileBook | None = None
         self._books: BookKeeper | None = None
+        self._chats: ChatFiles | None = None
         self._app_memory: AppMemoryFile | None = None
 
     @property
@@ -83,13 +85,16 @@ class World:
             books, self._books = self._books, None
             closing = await books.aclose()
             if closing.unsaved:
-                why = books.problem.happened if books.problem else "no reason is known"
                 count = "1 turn" if len(closing.unsaved) == 1 else f"{len(closing.unsaved)} turns"
-                left.append(UNSAVED.format(count=count, why=why))
+                left.append(UNSAVED.format(count=count, why=_why(books.problem)))
             elif not closing.in_time:
                 left.append(
                     "The ledger did not finish in time; turns that were under way are settled at the next start."
                 )
+        if self._chats is not None:
+            chats, self._chats = self._chats, None
+            if lost := await chats.aclose():
+                left.append(UNSAVED.format(count=f"{lost} pieces of chats", why=_why(chats.problem)))
         if self._app_memory is not None:
             await asyncio.to_thread(self._app_memory.close)
         if "client" in self.__dict__:
@@ -112,7 +117,7 @@ class World:
             host=self.host,
             registry=self.registry,
             ledger=ledger,
-            chats=self._chats,
+            chats=await self.chats(),
             memory=self.memory,
             app_memory=await self.app_memory(),
             profiles=self.profiles,
@@ -148,9 +153,9 @@ class World:
     @cached_property
     def registry(self) -> Registry:
         """Where models are pulled from."""
-        from llmhub.catalog.registry import OllamaRegistry
+        from llmhub.catalog.registry import ModelRegistry
 
-        return OllamaRegistry(self.client)
+        return ModelRegistry(self.client)
 
     # -- what is kept ---------------------------------------------------------------------------
 
@@ -179,6 +184,17 @@ class World:
         from llmhub.ledger.books import BookKeeper  # brings TinyDB
 
         return BookKeeper(self.places.ledger)
+
+    async def chats(self) -> ChatFiles:
+        """The conversations."""
+        if self._chats is None:
+            self._chats = await asyncio.to_thread(self._make_chats)
+        return self._chats
+
+    def _make_chats(self) -> ChatFiles:
+        from llmhub.chats.files import ChatFiles
+
+        return ChatFiles(self.places.chats)
 
     async def _introduce(self, books: BookKeeper) -> None:
         """Tell the ledger which machine this is and what its owner declared."""
@@ -284,6 +300,10 @@ class World:
             except ImportError as error:
                 broken.append(f"{found.name}: {error}")
         return broken
+
+
+def _why(problem: LLMHubError | None) -> str:
+    return problem.happened if problem else "no reason is known"
 
 
 def _versions(records: list[dict[str, Any]]) -> Iterator[Profile]:
