@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 from llmhub.core.costs.turn import with_energy
@@ -20,6 +22,11 @@ from llmhub.core.pull_queue import PullQueue
 from llmhub.core.totals import Totals
 from llmhub.core.turns import Turn
 from llmhub.core.watch import HostState, HostWatch
+
+
+def local_now() -> datetime:
+    """The moment, aware, in this machine's zone."""
+    return datetime.now().astimezone()
 
 
 class AppMemory(Protocol):
@@ -55,6 +62,10 @@ class Services:
     """What was found wrong at the start (config, themes, data folder), to be told once."""
     start_advice: StartAdvice | None = None
     """How a daemon that does not answer is installed or started here."""
+    clock: Callable[[], float] = monotonic
+    """Monotonic seconds."""
+    now: Callable[[], datetime] = local_now
+    """The moment, aware, in the person's zone."""
     exports: Path | None = None
     """Folder for files the person asks for."""
 

@@ -51,16 +51,23 @@ class TurnMeter:
 
     Args:
         clock: Monotonic seconds.
+        now: When the request is sent, aware, in the person's zone.
     """
 
     def __init__(
-        self, request: ChatRequest, context: TurnContext, *, clock: Callable[[], float] = monotonic, turn_id: str = ""
+        self,
+        request: ChatRequest,
+        context: TurnContext,
+        *,
+        clock: Callable[[], float] = monotonic,
+        now: datetime | None = None,
+        turn_id: str = "",
     ) -> None:
         self.id = turn_id or new_id()
         self.request = request
         self.context = context
         self._clock = clock
-        self._now = datetime.now().astimezone()
+        self._now = now or datetime.now().astimezone()
         self._began = clock()
         self.first_s: float | None = None
         """Seconds to the first text or thought."""

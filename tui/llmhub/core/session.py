@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from time import monotonic
 from typing import Protocol
@@ -301,7 +301,7 @@ class ChatSession:
 
     async def _ask(self, run: LaneRun, request: ChatRequest, turn_id: str) -> None:
         services = self.hub.services
-        run.meter = TurnMeter(request, self._context(run), turn_id=turn_id)
+        run.meter = TurnMeter(request, self._context(run), clock=services.clock, now=services.now(), turn_id=turn_id)
 
         def on_event(event: ChatEvent) -> None:
             match event:
@@ -450,7 +450,7 @@ class ChatSession:
         gap = None
         if started and wall is not None:
             ended = datetime.fromisoformat(started).timestamp() + wall / 1000
-            gap = f"{max(0.0, datetime.now(UTC).timestamp() - ended):.1f}"
+            gap = f"{max(0.0, self.hub.services.now().timestamp() - ended):.1f}"
         return tokens.get("prompt"), gap
 
     # -- keeping ------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from llmhub import formats
@@ -50,7 +49,7 @@ class PanelKeeper:
         hub = self._screen.hub
         if hub is None:
             return
-        now = datetime.now().astimezone()
+        now = hub.services.now()
         self._live[run.node] = LiveCost(hub.profiles, run.place, started=now.time(), day=now.date())
         self._runs[run.lane] = run
         self._draw()
@@ -86,7 +85,7 @@ class PanelKeeper:
         self._resting = panel_view(
             hub.totals,
             hub.profiles,
-            datetime.now().astimezone().date(),
+            hub.services.now().date(),
             chat=buckets_of(self._chat_turns.values()),
             machine=hub.services.machine_id,
         )
@@ -128,7 +127,7 @@ class PanelKeeper:
         hub = self._screen.hub
         if hub is None:
             return []
-        today = datetime.now().astimezone().date()
+        today = hub.services.now().date()
         rows = []
         for _, run in sorted(self._runs.items()):
             live = self._live.get(run.node)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -90,7 +89,7 @@ class CostsScreen(Screen[None]):
         hub = self.hub
         if hub is None or not self.is_attached:
             return
-        today = datetime.now().astimezone().date()
+        today = hub.services.now().date()
         seen = (hub.totals, hub.profiles, today)
         if seen == self._seen:
             return
