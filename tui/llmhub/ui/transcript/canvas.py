@@ -260,7 +260,7 @@ class Canvas(ScrollView):
                 ranges.append((*span, self.screen.get_component_rich_style("screen--selection")))
             if ranges:
                 strip = restyled(strip, ranges)
-            if placed.spot.turn == focused:
+            if placed.spot.turn == focused and not placed.is_gap:
                 strip = gutter_marked(strip, palette["focus"])
             out.append(strip)
         blank = Strip.blank(renderer.sheet.width, palette["text"])

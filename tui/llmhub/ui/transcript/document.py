@@ -12,7 +12,7 @@ from llmhub.ui.transcript.leaves import Leaf
 from llmhub.ui.transcript.render import Renderer
 from llmhub.ui.transcript.rows import Row
 from llmhub.ui.transcript.sections import Unit
-from llmhub.ui.transcript.turns import BODY, Turn
+from llmhub.ui.transcript.turns import BODY, HEAD, Turn
 
 KEPT_ROWS = 4_000
 """Rows that are kept; those longest off the screen are forgotten first and made again when seen."""
@@ -32,6 +32,11 @@ class Placed(NamedTuple):
     spot: Spot
     line: int
     row: Row
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether it is the empty row above a turn."""
+        return self.spot.section == HEAD and self.spot.unit == 0 and self.line == 0 and not self.row.text
 
 
 class Document:

@@ -230,8 +230,8 @@ class Turn:
             guess = self._counted or max(1, self._thought_characters // CHARACTERS_PER_TOKEN)
             tokens = f"~{formats.count(guess)} tokens"
         thinks = self.streaming and not self._text
-        if seconds is None:
-            return f"thought, {tokens}"
+        if not seconds:  # it came all at once: nothing was measured
+            return f"{'thinking' if thinks else 'thought'}, {tokens}"
         return f"{'thinking' if thinks else 'thought'} for {formats.seconds(seconds)}, {tokens}"
 
     def toggle(self) -> bool:

@@ -19,7 +19,6 @@ from llmhub.ui.transcript.marks import END
 from llmhub.ui.transcript.render import TOGGLE
 from llmhub.ui.transcript.selecting import row_name, word_around
 
-
 _BEGINNING = Spot(0, 0, 0)
 
 
