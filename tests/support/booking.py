@@ -1,4 +1,4 @@
-"""Turns and intents of real size, disks that fail or forget, and figures to compare: for the rooms that write records."""
+"""Turns and intents of real size, and figures to compare: for the rooms that write records."""
 
 from __future__ import annotations
 

@@ -334,7 +334,11 @@ class AppendFile:
                     self._disk.unlink(self.path.parent / name)
 
     def _remember(self) -> None:
-        self._left = identity_of(self._disk.stat(self._fd))
+        # comes after records became durable, so it may not fail: not knowing makes the next append look again
+        try:
+            self._left = identity_of(self._disk.stat(self._fd))
+        except OSError:
+            self._left = None
 
     def _is_named(self) -> bool:
         named, held = self._disk.stat_path(self.path), self._disk.stat(self._fd)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from llmhub.storage.tables import AppendTable
 
 
+UNKNOWN: Identity = (0, 0, 0, 0)
+"""No file looks like this: whoever compares finds a difference and reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
     """Where records went."""
@@ -73,8 +77,7 @@ class OwnedFile:
             raise
         finally:
             self._gather_repairs()
-        assert file.left is not None
-        return Appended(file.path, start, file.end, file.left)
+        return Appended(file.path, start, file.end, file.left or UNKNOWN)
 
     def claim(self) -> AppendFile:
         """The file that this process owns.

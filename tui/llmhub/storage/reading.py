@@ -15,7 +15,7 @@ from typing import Any
 
 from llmhub.storage.disk import Disk
 from llmhub.storage.layout import CLOSING, HEADER, salvage
-from llmhub.storage.records import decode, parse_line
+from llmhub.storage.records import MAX_RECORD_BYTES, decode, parse_line
 
 CHUNK_BYTES = 1 << 20
 GUARD_BYTES = 16_384
@@ -155,8 +155,8 @@ def newest_first(disk: Disk, path: Path) -> Iterator[Record]:
             first, *lines = (disk.read(fd, at - begin, begin) + rest).split(b"\n")
             yield from _records(reversed(lines))
             at, rest = begin, first
-            while len(rest) > CHUNK_BYTES and at > 0:  # not one of our lines: let it go rather than gather it
-                at, rest = max(0, at - CHUNK_BYTES), b""
+            if len(rest) > 2 * MAX_RECORD_BYTES:  # not one of our lines: let it go rather than gather it
+                rest = b""
         yield from _records([rest])
     finally:
         disk.close(fd)

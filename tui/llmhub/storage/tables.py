@@ -47,10 +47,19 @@ class AppendStorage(Storage):
         Raises:
             StorageError: the file is as it was. Also for a second table.
         """
-        if set(data) - {TABLE}:
-            raise StorageError("A record file holds one table", str(self._file.path), f"use the table {TABLE}")
+        for name in data:
+            self.check(name)
         documents = sorted((int(doc_id), document) for doc_id, document in data.get(TABLE, {}).items())
         self._file.rewrite((doc_id, encode(document)) for doc_id, document in documents)
+
+    def check(self, table: str) -> None:
+        """Refuse every table but the one.
+
+        Raises:
+            StorageError: it is another one.
+        """
+        if table != TABLE:
+            raise StorageError("A record file holds one table", str(self._file.path), f"use the table {TABLE}")
 
     def append(self, documents: list[Mapping[str, Any]], *, sync: bool = True) -> list[int]:
         """Add documents behind the last one; see `AppendFile.append`."""
@@ -74,6 +83,7 @@ class AppendTable(Table):
                 raise ValueError("ids are given by the file: insert a plain mapping")
         storage = self.storage
         assert isinstance(storage, AppendStorage)
+        storage.check(self.name)
         ids = storage.append(batch) if batch else []
         self._next_id = None
         return ids
