@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,29 @@ def test_without_a_daemon_three_parts_are_told(llmhub: Commands, arguments: tupl
     assert (done.code, done.out) == (1, "")
     assert "✗ " in done.err
     assert "127.0.0.1:9" in done.err
+
+
+def test_a_daemon_that_does_not_answer_is_started_the_way_it_was_installed(llmhub: Commands, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "ollama"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    llmhub.world = DeadWorld
+    llmhub.environ |= {"PATH": str(program.parent), "OLLAMA_MODELS": "/big/models"}
+
+    listed, asked = llmhub("models"), llmhub("ask", "qwen3:8b", "hi", "--json")
+
+    for remedy in (listed.err, asked.json["error"]["remedy"]):
+        assert "OLLAMA_HOST=http://127.0.0.1:9 ollama serve" in remedy or "systemctl" in remedy
+        assert "/big/models" in remedy or "systemctl" in remedy
+
+
+def test_what_the_daemon_said_itself_is_told_beside_our_words(llmhub: Commands, host: FakeHost) -> None:
+    host.failures["installed"] = failure(detail="model runner\x1b[2J has gone")
+
+    done = llmhub("models")
+
+    assert done.err == "✗ Ollama refused · the request\n  it said: model runner has gone\n  try again\n"
 
 
 def test_names_from_a_daemon_cannot_steer_the_terminal(llmhub: Commands) -> None:

@@ -16,7 +16,9 @@ from llmhub.settings.places import find_places
 __all__ = ["World", "open_world", "run_app", "run_demo"]
 
 NO_TERMINAL = LLMHubError(
-    "The app needs a terminal", "standard input or output is none", "use a command instead: llmhub --help lists them"
+    "The app needs a terminal",
+    "standard input, output or error is none",
+    "use a command instead: llmhub --help lists them",
 )
 
 
@@ -45,7 +47,8 @@ def run_demo(flags: Mapping[str, object]) -> int:
 
 def _run(world: World) -> int:
     """The app over `world`, which is opened after the first frame."""
-    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+    # Textual (8.2.8) draws on standard error
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         sys.stderr.write(f"{NO_TERMINAL}\n")
         return 1
     from llmhub.settings.logs import start_log

@@ -14,7 +14,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from llmhub.core.errors import LLMHubError
+from llmhub.core.errors import BackendError, FailureKind, LLMHubError
 from llmhub.core.places import THIS_MACHINE
 from llmhub.settings.config import Settings
 from llmhub.settings.places import Places
@@ -274,6 +274,20 @@ class World:
         from llmhub.machine.daemon import daemon_facts
 
         return start_advice(await asyncio.to_thread(daemon_facts, self.environ), self.config.ollama_url)
+
+    async def remedied(self, error: BackendError) -> BackendError:
+        """`error` with a remedy for this machine: how its daemon is started the way it was installed."""
+        if error.kind is not FailureKind.UNREACHABLE or error.backend != self.host.name:
+            return error
+        return BackendError(
+            error.kind,
+            backend=error.backend,
+            happened=error.happened,
+            subject=error.subject,
+            remedy=(await self.start_advice()).words,
+            detail=error.detail,
+            status=error.status,
+        )
 
     # -- what ships -----------------------------------------------------------------------------
 

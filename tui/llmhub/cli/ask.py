@@ -130,7 +130,7 @@ async def _ask(world: World, console: Console, question: Question) -> int:
             world.host, request, ledger, printer.show, context=turn_context, meter=meter, complete=world.complete
         )
     except BackendError as error:
-        failure = error
+        failure = await world.remedied(error)
     except asyncio.CancelledError:
         if printer.reader_gone:
             return FAILED

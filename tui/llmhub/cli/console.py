@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, TextIO
 
 from llmhub import formats
-from llmhub.core.errors import LLMHubError
+from llmhub.core.errors import BackendError, LLMHubError
 from llmhub.core.plain import one_line, plain
 
 _STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33"}
@@ -94,6 +94,8 @@ class Console:
         self.clear()
         sign = self._styled(self._err, "✗", "red")
         self._to(self._err, f"{sign} {one_line(error.happened)} · {one_line(error.subject)}\n")
+        if isinstance(error, BackendError) and error.detail and error.detail not in str(error):
+            self.note(f"  it said: {one_line(error.detail, 1000)}", "dim")
         self._to(self._err, f"  {one_line(error.remedy, 1000)}\n")
 
     def warning(self, error: LLMHubError) -> None:

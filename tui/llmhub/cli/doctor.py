@@ -193,10 +193,7 @@ async def _daemon(world: World) -> list[Check]:
         info = await host.info()
         installed, loaded = await host.installed(), await host.loaded()
     except BackendError as error:
-        advice = await world.start_advice()
-        remedy = f"{advice.command}  ({advice.how})" if advice.command else advice.how
-        if advice.note:
-            remedy = f"{remedy}; {advice.note}"
+        remedy = (await world.start_advice()).words
         # without a daemon llmhub starts and waits for one, so nothing of llmhub's own is broken
         return [Check("ollama", "note", f"{error.happened} · {error.subject}", remedy)]
     where = f"{formats.place(host.place)} at {host.url}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llmhub.cli.console import Console
-from llmhub.core.errors import LLMHubError
+from llmhub.core.errors import BackendError, LLMHubError
 
 if TYPE_CHECKING:
     from llmhub.bootstrap import World
@@ -81,7 +81,10 @@ class Session:
             async with world:
                 for problem in () if quiet else world.problems:
                     self.console.warning(problem)
-                return await work(world)
+                try:
+                    return await work(world)
+                except BackendError as error:
+                    raise await world.remedied(error) from error
         finally:
             for words in world.farewell:
                 self.console.note(words)

@@ -55,6 +55,12 @@ class StartAdvice:
     note: str | None = None
     """What would surprise otherwise."""
 
+    @property
+    def words(self) -> str:
+        """On one line: the command, and why this one."""
+        line = f"{self.command}  ({self.how})" if self.command else self.how
+        return f"{line}; {self.note}" if self.note else line
+
 
 def start_advice(facts: DaemonFacts, url: str) -> StartAdvice:
     """The way to a daemon at `url`.
