@@ -123,7 +123,8 @@ def test_a_theme_that_is_set_and_not_there_is_named_with_those_that_are(llmhub: 
     done = llmhub("doctor")
 
     assert done.code == 1
-    assert "grafite is not there" in done.out
+    assert "There is no such theme" in done.out
+    assert "grafite" in done.out
     assert "graphite" in done.out
 
 

@@ -10,7 +10,7 @@ from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 from textual.widgets import Static
 
-from llmhub.ui.theming import bundled, gather, load, missing, variable_defaults
+from llmhub.ui.theming import bundled, gather, load, missing, one, variable_defaults
 
 OURS = load(bundled())
 GROUNDS = ("background", "surface", "panel")
@@ -112,6 +112,8 @@ def put(folder: Path, name: str, text: str) -> None:
         ('primary = "#123456"\n[variables]\ncost-local = "$success"', "cost-local must be a plain value"),
         ('primary = "#123456"\n[variables]\nborder = "red; } App { display: none"', "border must be a plain value"),
         ('primary = "#123456"\n[variables]\ncost-cloud = "nope"', "cost-cloud is no colour"),
+        ('primary = "#123456"\n[variables]\nfooter-background = "#12345 %"', "footer-background is no colour"),
+        ('primary = "#123456"\n[variables]\nlink-style = "loud"', "link-style is no text style"),
         ('name = "x"\nprimary = "#123456"', "no such key: name"),
     ],
 )
@@ -149,6 +151,19 @@ def test_a_persons_theme_replaces_ours_of_the_same_name(tmp_path: Path) -> None:
     by_name = {theme.name: theme for theme in found.themes}
     assert by_name["graphite"].primary == "#ff0000"
     assert len(by_name) == len(OURS.themes)
+
+
+def test_one_theme_is_read_alone_and_a_bad_one_of_the_persons_gives_way_to_ours(tmp_path: Path) -> None:
+    put(tmp_path, "paper.toml", 'primary = "#00ff00"')
+    put(tmp_path, "graphite.toml", "primary = 3")
+
+    paper, graphite = one("paper", bundled(), tmp_path), one("graphite", bundled(), tmp_path)
+
+    assert paper is not None
+    assert graphite is not None
+    assert (paper.primary, graphite.name) == ("#00ff00", "graphite")
+    assert one("nosuch", bundled(), tmp_path) is None
+    assert one("../themes/paper", bundled()) is None
 
 
 def test_a_theme_that_is_not_there_is_told_with_those_that_are() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from llmhub.bootstrap.world import World
-from llmhub.core.config import DEFAULT_THEME
 from llmhub.core.errors import LLMHubError
 from llmhub.core.plain import one_line
 from llmhub.settings.config import read_settings
 from llmhub.settings.places import find_places
+
+if TYPE_CHECKING:
+    from llmhub.core.hub import Services
 
 __all__ = ["World", "open_world", "run_app", "run_demo"]
 
@@ -53,22 +56,28 @@ def _run(world: World) -> int:
         return 1
     from llmhub.settings.logs import start_log
     from llmhub.ui.app import LLMHubApp
-    from llmhub.ui.theming import missing, variable_defaults
+    from llmhub.ui.theming import variable_defaults
+
+    async def connect() -> Services:
+        services = await world.connect()
+        for theme in world.found_themes.themes if world.found_themes else ():
+            app.register_theme(theme)
+        return services
 
     start_log(world.places.log_file)
-    config, found = world.config, world.themes()
-    world.problems += found.problems
-    names = [theme.name for theme in found.themes]
-    if config.theme not in names:
-        world.problems.append(missing(config.theme, names))
+    try:
+        first = world.first_theme()
+    except LLMHubError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     app = LLMHubApp(
-        world.connect,
+        connect,
         close=world.close,
-        themes=found.themes,
-        theme=config.theme if config.theme in names else DEFAULT_THEME,
-        keymap=config.keymap,
+        themes=[first],
+        theme=first.name,
+        keymap=world.config.keymap,
         demo=world.demo,
-        offline=config.offline,
+        offline=world.config.offline,
         variable_defaults=variable_defaults,
     )
     app.run()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -20,6 +21,8 @@ from llmhub.settings.config import Settings
 from llmhub.settings.places import Places
 
 if TYPE_CHECKING:
+    from textual.theme import Theme
+
     from llmhub.chats.files import ChatFiles
     from llmhub.core.config import Config
     from llmhub.core.daemon_start import StartAdvice
@@ -59,6 +62,8 @@ class World:
         """Known once the ledger is open; `None` when the daemon is on another machine."""
         self.farewell: tuple[str, ...] = ()
         """What could not be saved, in words, once it is closed."""
+        self.found_themes: Themes | None = None
+        """Known once it is connected."""
         self._profiles: ProfileBook | None = None
         self._books: BookKeeper | None = None
         self._chats: ChatFiles | None = None
@@ -111,6 +116,8 @@ class World:
         from llmhub.core.hub import Services
 
         await self.__aenter__()
+        self.found_themes = await asyncio.to_thread(self.themes)
+        self.problems += self.found_themes.problems
         ledger = await self.ledger()
         self._chats = ChatFiles(self.places.chats)
         return Services(
@@ -291,11 +298,26 @@ class World:
 
     # -- what ships -----------------------------------------------------------------------------
 
+    def first_theme(self) -> Theme:
+        """The theme that was set, else the default one. Reads one file: it is on the way to the first frame."""
+        from llmhub.core.config import DEFAULT_THEME
+        from llmhub.ui.theming import bundled, one
+
+        folders = (bundled(), self.places.themes)
+        found = one(self.config.theme, *folders) or one(DEFAULT_THEME, bundled())
+        if found is None:
+            raise LLMHubError("The themes of llmhub are missing", str(folders[0]), "install llmhub-tui again")
+        return found
+
     def themes(self) -> Themes:
         """The themes that ship with llmhub and the person's own. Reads files."""
-        from llmhub.ui.theming import bundled, gather
+        from llmhub.ui.theming import bundled, gather, missing
 
-        return gather(bundled(), self.places.themes)
+        found = gather(bundled(), self.places.themes)
+        names = [theme.name for theme in found.themes]
+        if self.config.theme in names:
+            return found
+        return replace(found, problems=(*found.problems, missing(self.config.theme, names)))
 
     @staticmethod
     def missing_parts() -> list[str]:

@@ -178,9 +178,6 @@ async def _themes(world: World) -> list[Check]:
     found = await asyncio.to_thread(world.themes)
     names = [theme.name for theme in found.themes]
     checks = [Check("themes", "bad", f"{one.happened} · {one.subject}", one.remedy) for one in found.problems]
-    if world.config.theme not in names:
-        remedy = f"choose one of: {', '.join(names)}" if names else "install llmhub-tui again"
-        checks.append(Check("themes", "bad", f"{world.config.theme} is not there", remedy))
     return [Check("themes", "ok", f"{len(names)}: {', '.join(names)}"), *checks] if names else checks
 
 

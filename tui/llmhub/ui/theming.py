@@ -34,6 +34,25 @@ _COLOURS = frozenset(
         "boost",
     }
 )
+_STYLES = frozenset(
+    {
+        "none",
+        "bold",
+        "b",
+        "dim",
+        "d",
+        "italic",
+        "i",
+        "underline",
+        "u",
+        "strike",
+        "reverse",
+        "r",
+        "blink",
+        "not",
+        "overline",
+    }
+)
 _SWITCHES = frozenset({"dark", "ansi"})
 _NUMBERS = frozenset({"luminosity_spread", "text_alpha"})
 _KEYS = frozenset(field.name for field in fields(Theme)) - {"name"}
@@ -92,6 +111,18 @@ def gather(*folders: Traversable) -> Themes:
     return Themes(tuple(by_name.values()), tuple(problems))
 
 
+def one(name: str, *folders: Traversable) -> Theme | None:
+    """The theme of that name, from the last folder that has a good one: all that the first frame needs to read."""
+    for folder in reversed(folders):
+        entry = folder / f"{name}.toml"
+        if "/" not in name and "\\" not in name and entry.is_file():
+            try:
+                return _theme(entry)
+            except ThemeError:
+                continue  # told when all themes are read
+    return None
+
+
 def variable_defaults(theme: Theme) -> dict[str, str]:
     """Our colours for `theme`, as values: Textual's CSS does not follow one variable to another (8.2.8)."""
     colours = theme.to_color_system().generate()
@@ -119,12 +150,7 @@ def _theme(entry: Traversable) -> Theme:
         raise _unusable(entry.name, "primary is missing")
     for key, value in values.items():
         _check(entry.name, key, value)
-    theme = Theme(name=entry.name.removesuffix(".toml"), **values)
-    try:
-        theme.to_color_system().generate()
-    except (ValueError, ColorParseError) as error:
-        raise _unusable(entry.name, str(error)) from error
-    return theme
+    return Theme(name=entry.name.removesuffix(".toml"), **values)
 
 
 def _check(name: str, key: str, value: Any) -> None:
@@ -148,15 +174,22 @@ def _check_variables(name: str, values: Any) -> None:
     for key, value in values.items():
         if not isinstance(value, str) or "$" in value or not value.isprintable() or set(value) & set("{};"):
             raise _unusable(name, f"{key} must be a plain value, not {value!r}")
-        if key in VARIABLES:
-            _check_colour(name, key, value)
+        if key.endswith("-style"):
+            if not set(value.split()) <= _STYLES:
+                raise _unusable(name, f"{key} is no text style: {value!r}")
+        elif not _is_colour(value):
+            raise _unusable(name, f"{key} is no colour: {value!r}")
 
 
-def _check_colour(name: str, key: str, value: str) -> None:
+def _is_colour(value: str) -> bool:
+    """A colour, and how much of it: `#7fa7d9 35%`."""
+    words = value.split()
+    if len(words) == 2 and words[1].endswith("%") and words[1][:-1].replace(".", "", 1).isdigit():
+        words = words[:1]
     try:
-        Color.parse(value)
-    except ColorParseError as error:
-        raise _unusable(name, f"{key} is no colour: {value!r}") from error
+        return len(words) == 1 and (words[0] == "auto" or Color.parse(words[0]) is not None)
+    except ColorParseError:
+        return False
 
 
 def _unusable(name: str, why: str) -> ThemeError:
