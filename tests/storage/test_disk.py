@@ -100,7 +100,8 @@ def test_only_strict_names_are_record_files(tmp_path: Path) -> None:
     others = [
         "turns-2026-13.json", "turns-2026-11.1.json", "turns-2026-11.02.json", "turns-2026-11 (1).json",
         "turns-2026-11.sync-conflict-20261120.json", "turns-2026-11.json.cut-1", "turns-2026-11.json.new-01",
-        "Turns-2026-11.json", "turns-2026-11.json~", "turns-20261-1.json", "turns-2026-11.10000.json", "totals.json", "turns-2026-11.json\n",
+        "Turns-2026-11.json", "turns-2026-11.json~", "turns-20261-1.json", "turns-2026-11.10000.json",
+        "totals.json", "turns-2026-11.json\n",
     ]  # fmt: skip
     for name in ours + others:
         (tmp_path / name).write_bytes(b"")
