@@ -123,7 +123,7 @@ def some_models() -> FakeHost:
     """Six models: one on the GPU, one split, one in the cloud, one for embedding."""
     host = FakeHost(
         installed_model("qwen3:8b", capabilities=frozenset({"completion", "tools", "thinking"})),
-        installed_model("gpt-oss:20b", 13_793_441_244, quantization="MXFP4", parameter_size="20.9B",
+        installed_model("gpt-oss:20b", 13_793_441_244, quantization="MXFP4", parameter_size="20.9B", family="gptoss",
                         context_trained=131_072, capabilities=frozenset({"completion", "tools", "thinking"})),
         installed_model("qwen3:32b", 20_201_253_588, parameter_size="32.8B"),
         installed_model("llama3.1:70b", 42_520_413_916, parameter_size="70.6B", family="llama",

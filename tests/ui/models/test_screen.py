@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-import pytest
 from textual.binding import Binding
 from textual.widgets import Input
 
@@ -170,12 +169,12 @@ async def test_a_load_that_fails_is_told_and_enter_offers_to_try_again() -> None
             FailureKind.MEMORY,
             happened="It does not fit",
             subject="a:1",
-            remedy="unload another",
+            remedy="unload one",
             detail="needs 40 GiB",
         )
         await stand.press("o")
         await stand.until(lambda: stand.strip.error)
-        assert "✗ It does not fit · a:1 · unload another · Enter: try again" in drawn(stand.app)
+        assert "✗ It does not fit · a:1 · unload one · Enter: try again" in drawn(stand.app)
         del stand.host.failures["load"]
 
         stand.strip.focus()
@@ -210,14 +209,14 @@ async def test_d_asks_says_what_comes_free_and_deletes_on_yes() -> None:
         assert [c for c in stand.host.calls if c[1] == "qwen3:8b"] == [("unload", "qwen3:8b"), ("delete", "qwen3:8b")]
 
 
-@pytest.mark.parametrize("key", ["n", "escape", "enter"])
-async def test_everything_but_a_clear_yes_deletes_nothing(key: str) -> None:
+async def test_everything_but_a_clear_yes_deletes_nothing() -> None:
     async with models_mode() as stand:
-        await stand.press("d")
-        await stand.until(lambda: isinstance(stand.app.screen, Confirm))
+        for key in ("n", "escape", "enter"):
+            await stand.press("d")
+            await stand.until(lambda: isinstance(stand.app.screen, Confirm))
 
-        await stand.press(key)
-        await stand.until(lambda: isinstance(stand.app.screen, ModelsScreen))
+            await stand.press(key)
+            await stand.until(lambda: isinstance(stand.app.screen, ModelsScreen))
 
         assert [c for c in stand.host.calls if c[0] == "delete"] == []
 

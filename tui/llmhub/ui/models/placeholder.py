@@ -33,8 +33,9 @@ def placeholder(hub: Hub | None, query: str = "") -> Content:
         lines = [
             f"Ollama{version} answers at {one_line(hub.state.url)}.",
             "",
-            "p pulls a model by its name, for example qwen3:8b, or any GGUF of Hugging Face:",
+            "p pulls a model by its name: qwen3:8b, or any GGUF of Hugging Face, such as",
             "hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M",
+            "",
             "F2 goes to Chat, which offers three to begin with.",
         ]
     return Content("\n").join([Content.styled(title, "bold"), Content(""), *(Content(line) for line in lines)])

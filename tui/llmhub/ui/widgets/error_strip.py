@@ -157,7 +157,7 @@ class ErrorStrip(Vertical, can_focus=True):
 
     def _draw(self) -> None:
         self.set_class(bool(self._told), "-told")
-        if not self._told or not self.is_mounted or not self.query("#error-line"):
+        if not self._told or not self.query("#error-line"):
             self.remove_class("-open")
             return
         told = self._told[-1]
