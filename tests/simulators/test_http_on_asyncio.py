@@ -10,7 +10,8 @@ import struct
 import pytest
 
 from llmhub.simulators.clock import ManualClock
-from llmhub.simulators.http import Exchange, HttpServer, Split
+from llmhub.simulators.exchange import Exchange, Split
+from llmhub.simulators.http import HttpServer
 from llmhub.simulators.ollama import OllamaSimulator
 from llmhub.simulators.script import OllamaScript
 from simulators.talking import HELLO, ask, chat, talking

@@ -57,7 +57,7 @@ async def test_the_rate_holds_in_real_time_and_the_last_token_is_stamped() -> No
     assert began < last["request_ns"] < last["first_token_ns"] < last["last_token_ns"] < last["done_ns"] < ended
     # not faster than asked for; how much slower is the machine's affair, so this side has room
     took_s = (last["last_token_ns"] - last["request_ns"]) / 1e9
-    assert 0.39 <= took_s < 1.5
+    assert 0.39 <= took_s < 5
 
 
 async def test_models_speak_at_their_own_speeds() -> None:

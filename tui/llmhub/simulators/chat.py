@@ -12,8 +12,8 @@ from typing import NoReturn, Protocol
 from llmhub.simulators.catalogue import SimModel
 from llmhub.simulators.clock import Clock
 from llmhub.simulators.engine import Engine, Lease
+from llmhub.simulators.exchange import Exchange
 from llmhub.simulators.faults import ENGINE_KILLED, Fault, FaultKind, from_name
-from llmhub.simulators.http import Exchange
 from llmhub.simulators.names import full, shown
 from llmhub.simulators.orders import Order, Refusal, check_options
 from llmhub.simulators.scribe import Scribe, Told

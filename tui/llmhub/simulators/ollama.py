@@ -15,8 +15,9 @@ from llmhub.simulators import names
 from llmhub.simulators.chat import Chat
 from llmhub.simulators.clock import Clock, RealClock
 from llmhub.simulators.engine import Engine, Runner
+from llmhub.simulators.exchange import Exchange, Record, Split
 from llmhub.simulators.faults import HTML_PAGE, Fault, FaultKind, FaultQueue, from_name
-from llmhub.simulators.http import Exchange, HttpServer, Record, Split
+from llmhub.simulators.http import HttpServer
 from llmhub.simulators.library import Library
 from llmhub.simulators.orders import Refusal, body_of, parse
 from llmhub.simulators.pulls import Puller, PullRecord

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from llmhub.simulators import names
 from llmhub.simulators.clock import Clock
+from llmhub.simulators.exchange import Exchange
 from llmhub.simulators.faults import Fault, FaultKind
-from llmhub.simulators.http import Exchange
 from llmhub.simulators.library import Library
 from llmhub.simulators.orders import Refusal
 from llmhub.simulators.registry import Blob, Package, Registry

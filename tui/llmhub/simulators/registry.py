@@ -19,8 +19,9 @@ from typing import Any, Self
 
 from llmhub.simulators import names
 from llmhub.simulators.catalogue import EVERYTHING, SimModel
+from llmhub.simulators.exchange import Exchange, Record
 from llmhub.simulators.gguf_header import header
-from llmhub.simulators.http import Exchange, HttpServer, Record
+from llmhub.simulators.http import HttpServer
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
