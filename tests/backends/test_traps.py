@@ -117,7 +117,9 @@ TRAPS: dict[str, dict[str, str]] = {
         "a load sends the same": f"{BODIES}::test_a_load_has_the_context_and_the_shift_of_later_chats",
         "the context in force": f"{RECORDED}::test_05_the_context_in_force_is_read_from_the_list_of_loaded_models",
         "the refusal": f"{RECORDED}::test_04_a_prompt_that_is_refused_tells_its_true_length_where_the_daemon_knows_it",
-        "a prompt cut in silence": f"{RECORDED}::test_04_a_prompt_cut_in_silence_shows_in_its_count_and_we_never_allow_it",
+        "a prompt cut in silence": (
+            f"{RECORDED}::test_04_a_prompt_cut_in_silence_shows_in_its_count_and_we_never_allow_it"
+        ),
     },
     "T13 local models may run in the cloud": {
         "remote_host in the list": f"{LISTS}::test_a_cloud_stub_is_marked_and_its_few_bytes_are_no_size",
@@ -179,7 +181,7 @@ PARTS = [(trap, part, test) for trap, parts in TRAPS.items() for part, test in p
 
 
 @cache
-def tests_in(file: str) -> frozenset[str]:
+def names_of(file: str) -> frozenset[str]:
     tree = ast.parse((TESTS / file).read_text("utf-8"))
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
@@ -191,7 +193,7 @@ def test_every_part_has_a_test_that_exists_or_says_why_not(trap: str, part: str,
         return
     file, _, name = test.partition("::")
 
-    assert name in tests_in(file), f"{trap}, {part}: no {test}"
+    assert name in names_of(file), f"{trap}, {part}: no {test}"
 
 
 def test_all_fifteen_traps_and_the_smaller_ones_are_in_the_table() -> None:
