@@ -177,7 +177,8 @@ class Canvas(ScrollView):
         if len(old) != len(strips):
             self.refresh()
             return
-        width = self.size.width
+        # The scrollbar's column is left out: with it the compositor would draw the whole bar again.
+        width = self.size.width - self.styles.scrollbar_size_vertical
         regions = [
             Region(0, y, width, 1)
             for y, (before, now) in enumerate(zip(old, strips, strict=True))
