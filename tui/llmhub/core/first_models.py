@@ -34,9 +34,9 @@ FIRST_MODELS = (
     FirstModel("llama3.2:3b", 2_019_393_189, "quick answers, little memory"),
     FirstModel("gemma3:4b", 3_338_801_804, "reads images as well"),
     FirstModel("qwen2.5:7b", 4_683_087_332, "a sound all-rounder"),
-    FirstModel("qwen3:8b", 5_225_388_164, "thinks before it answers, uses tools"),
+    FirstModel("qwen3:8b", 5_225_388_164, "thinks, uses tools"),
     FirstModel("gpt-oss:20b", 13_793_441_244, "strong reasoning; slower"),
-    FirstModel("qwen3-coder:30b", 18_556_700_761, "for code; the slowest to load"),
+    FirstModel("qwen3-coder:30b", 18_556_700_761, "for code; slow to load"),
 )
 """All layers, as `/api/tags` of public daemons list them; each the library's default: Q4_K_M, gpt-oss MXFP4."""
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from llmhub.ui.screens.chat import ChatScreen
 
 
+SHORT_CELLS = 44
+"""Lanes narrower than this say "machine" for "with machine", so that both figures stay on one line."""
+
+
 class PanelKeeper:
     """One per chat screen. Rows of running turns are worked out at each tick, everything else when it changed."""
 
@@ -65,17 +69,17 @@ class PanelKeeper:
     def words_of(self, turn: Turn | None, run: LaneRun | None) -> str:
         """The right half of a metrics line: what it costs, both ways."""
         if run is not None and run.running:
-            view = self._tick(run)
-            if view is None or not run.place.is_local:
+            if run.meter is None or not run.place.is_local:
                 return ""
+            view = self._tick(run)
             self._draw()
-            return cost_words(view.power, view.with_machine)
+            return "" if view is None else cost_words(view.power, view.with_machine, short=self._narrow)
         if turn is None or self._screen.hub is None:
             return ""
         if not turn.place.is_local:
             return f"{turn.place.sign} {turn.place.words}: billed by plan" if turn.billed.raw is None else ""
         row = turn_row(turn, self._screen.hub.profiles)
-        return cost_words(row.power, row.with_machine)
+        return cost_words(row.power, row.with_machine, short=self._narrow)
 
     def rest(self) -> None:
         """Work the sums out again and draw."""
@@ -105,6 +109,10 @@ class PanelKeeper:
             return []
         explained = [each for row in self._resting.rows for _, each in row.explained]
         return [("", line) for each in explained for line in (*formats.explanation(each), "")]
+
+    @property
+    def _narrow(self) -> bool:
+        return any(0 < transcript.size.width < SHORT_CELLS for transcript in self._screen.board.transcripts)
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -141,6 +149,6 @@ class PanelKeeper:
         return rows
 
 
-def cost_words(power: Figure, with_machine: Figure) -> str:
-    """`~$0.0000300 power ~$0.000534 with machine`."""
-    return f"{formats.usd(power)} power {formats.usd(with_machine)} with machine"
+def cost_words(power: Figure, with_machine: Figure, *, short: bool = False) -> str:
+    """`~$0.0000300 power ~$0.000534 with machine`; `short` for a lane of less than 44 columns."""
+    return f"{formats.usd(power)} power {formats.usd(with_machine)} {'' if short else 'with '}machine"

@@ -76,7 +76,7 @@ def _no_models(hub: Hub) -> WelcomeView:
     choices = []
     for number, pick in enumerate(picks(FIRST_MODELS, memory.capacity_bytes if memory else None), 1):
         fits = "" if pick.likely_fits else "  may not fit" if pick.likely_fits is False else "  ? memory unknown"
-        note = f"{formats.size(pick.model.file_bytes)} to pull · {pick.model.words}{fits}"
+        note = f"{formats.size(pick.model.file_bytes)} · {pick.model.words}{fits}"
         choices.append(Choice(str(number), f"{pick.role}: {pick.model.name}", note))
     choices.append(Choice("p", "pull another one, by its name"))
     return WelcomeView("no_models", "Which model shall it be?", tuple(lines), tuple(choices))

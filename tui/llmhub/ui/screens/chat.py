@@ -55,7 +55,20 @@ class ChatScreen(Screen[None]):
 
     COMMANDS: ClassVar[set[type[Provider]]] = {ChatCommands}  # type: ignore[assignment]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_CELLS, "-wide")]  # noqa: RUF012
-    CSS_PATH = "chat.tcss"
+    CSS = """
+    ChatScreen {
+        layout: vertical;
+        background: $background;
+        & #title { border-bottom: solid $panel-lighten-2; height: 2; }
+        & #middle { height: 1fr; width: 1fr; }
+        & #prompt { border-top: solid $panel-lighten-2; }
+        & CostPanel { width: 41; height: 1fr; border-left: solid $panel-lighten-2; padding: 0 1; }
+        &.-narrow #middle { layout: vertical; }
+        &.-narrow LaneBoard { layout: vertical; }
+        &.-narrow LaneBoard > LaneView.-next { border-left: none; border-top: solid $panel-lighten-2; }
+        &.-narrow CostPanel { width: 1fr; height: auto; max-height: 7; border-left: none; border-top: solid $panel-lighten-2; }
+    }
+    """
     HELP = "Type below and press enter. Esc goes to the transcript, i comes back. Ctrl+p lists every command."
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -172,6 +185,7 @@ class ChatScreen(Screen[None]):
         elif self._failed is not None and self._failed.lane == run.lane:
             self._failed = None
             self.strip.clear()
+        self._title()
         self._hint()
 
     def chat_changed(self) -> None:
@@ -487,12 +501,13 @@ class ChatScreen(Screen[None]):
         empty = session is None or not session.chat.nodes
         advice = self.hub.services.start_advice if self.hub is not None else None
         view = welcome_view(self.hub, session, advice)
+        became_ready = view.kind == "ready" and self._welcome.view.kind != "ready"
         self._welcome.view = view
         self._welcome.display = empty
         self.board.display = not empty
         if empty and view.kind in {"no_models", "no_daemon"} and self.focused is self.prompt and not self.prompt.text:
             self._welcome.focus()
-        elif self.focused is None or (not empty and self.focused is self._welcome):
+        elif self.focused is None or (self.focused is self._welcome and (became_ready or not empty)):
             self.prompt.focus()
 
     def _title(self) -> None:

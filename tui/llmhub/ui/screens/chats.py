@@ -124,6 +124,7 @@ class ChatsScreen(ModalScreen[ChatsAnswer | None]):
             search = self.query_one(Input)
             search.placeholder = "New title, enter keeps it"
             search.value = chat.title
+            search.cursor_position = len(chat.title)
             search.focus()
 
     def action_delete(self) -> None:

@@ -165,7 +165,8 @@ class TextScreen(ModalScreen[str | None]):
     DEFAULT_CSS = (
         "TextScreen {"
         + _BOX
-        + "& TextArea { height: 12; border: none; background: $panel; &:focus { border: none; } } & .hint { color: $text-muted; } }"
+        + "& TextArea { height: 12; border: none; background: $panel; &:focus { border: none; } }"
+        + "& .hint { color: $text-muted; } }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="text.back", tooltip="Leave without a change"),
