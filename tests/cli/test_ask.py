@@ -210,6 +210,14 @@ def test_a_cloud_model_behind_the_daemon_is_booked_as_ollama_cloud(llmhub: Comma
     assert "power" not in done.err
 
 
+def test_a_cloud_model_is_never_booked_as_local_even_when_nobody_answers(llmhub: Commands) -> None:
+    llmhub.world = DeadWorld
+
+    llmhub("ask", "gpt-oss:120b-cloud", "hi")
+
+    assert [turn.place for turn in llmhub.ledger.turns] == [OLLAMA_CLOUD]
+
+
 def test_stated_watts_make_the_turn_cost_something(llmhub: Commands) -> None:
     llmhub.write_settings("[profile]\nbusy_w = 60\nusd_per_kwh = 0.30\n")
     llmhub.script = replace(llmhub.script, load_s=0.05)

@@ -108,14 +108,13 @@ async def _ask(world: World, console: Console, question: Question) -> int:
     request = _request(world, question, installed, details, resident)
     if question.think and request.think is None:
         console.note(f"{name} does not think, so --think was left out")
-    elsewhere = says_cloud(name) or (installed is not None and installed.place == OLLAMA_CLOUD)
     turn_context = TurnContext(
         chat_id=None,
         lane=0,
         group_id=new_id(),
         seq=1,
         backend_name=question.model.backend,
-        place=installed.place if installed else OLLAMA_CLOUD if elsewhere else world.host.place,
+        place=installed.place if installed else OLLAMA_CLOUD if says_cloud(name) else world.host.place,
         digest=installed.digest if installed else None,
         quantization=installed.quantization if installed else None,
         machine_id=world.machine_id,
