@@ -69,6 +69,13 @@ def test_letters_at_the_start_of_a_part_are_preferred_to_the_first_ones_found() 
     assert match.positions == (9,)
 
 
+def test_letters_in_a_row_are_preferred_to_scattered_ones() -> None:
+    match = fuzzy_match("lama", "xlxaxmxa/xlama")
+
+    assert match is not None
+    assert match.positions == (10, 11, 12, 13)
+
+
 def test_the_plain_name_beats_a_longer_one_that_holds_it() -> None:
     assert next(name for name, _ in fuzzy_rank("mistral", ["mistral-nemo:12b", "mistral:7b"], key=str)) == "mistral:7b"
 
