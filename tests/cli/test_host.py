@@ -131,6 +131,16 @@ def test_a_daemon_that_does_not_answer_is_started_the_way_it_was_installed(llmhu
         assert "/big/models" in remedy or "systemctl" in remedy
 
 
+def test_a_registry_that_the_daemon_cannot_reach_is_not_mended_by_starting_the_daemon(
+    llmhub: Commands, host: FakeHost
+) -> None:
+    host.will_pull("new:1b", failure(FailureKind.UNREACHABLE, happened="No registry", remedy="look at the network"))
+
+    done = llmhub("pull", "new:1b")
+
+    assert done.err.endswith("✗ No registry · the request\n  look at the network\n")
+
+
 def test_what_the_daemon_said_itself_is_told_beside_our_words(llmhub: Commands, host: FakeHost) -> None:
     host.failures["installed"] = failure(detail="model runner\x1b[2J has gone")
 

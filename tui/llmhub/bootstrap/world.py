@@ -283,8 +283,18 @@ class World:
         return start_advice(await asyncio.to_thread(daemon_facts, self.environ), self.config.ollama_url)
 
     async def remedied(self, error: BackendError) -> BackendError:
-        """`error` with a remedy for this machine: how its daemon is started the way it was installed."""
+        """`error` with a remedy for this machine when no daemon answers: how it is started the way it was installed.
+
+        A registry that the daemon cannot reach is another matter, so the daemon is asked again.
+        """
         if error.kind is not FailureKind.UNREACHABLE or error.backend != self.host.name:
+            return error
+        try:
+            await self.host.info()
+        except BackendError as again:
+            if again.kind is not FailureKind.UNREACHABLE:
+                return error
+        else:
             return error
         return BackendError(
             error.kind,

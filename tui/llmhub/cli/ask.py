@@ -278,6 +278,8 @@ def _report(world: World, console: Console, turn: Turn, printer: _Printer, failu
             }
         console.data(found)
         return
+    if failure is not None and turn.client_ms.first is None:
+        return  # nothing came, so the error says it all
     words = [f"{turn.place.sign} {turn.place.words}"]
     if (rate := turn.decode_per_s) is not None:
         words.append(formats.rate(rate, measured=bool(turn.durations.eval_ns)))
