@@ -159,6 +159,7 @@ def without_rights(folder: str, acknowledged: str, report: str) -> None:
     """As an ordinary user, in a folder that may only be read: the turn is kept, told, and saved when it may be."""
     told = Acknowledged(Path(acknowledged))
     out = os.open(report, os.O_WRONLY)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # before the ledger's thread is there to take it
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)

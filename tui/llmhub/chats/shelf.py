@@ -13,9 +13,9 @@ from llmhub.core.conversations import Chat, ChatSummary
 from llmhub.core.errors import StorageError
 from llmhub.storage.append_file import AppendFile, failure
 from llmhub.storage.disk import Disk
+from llmhub.storage.mending import read_and_mend
 from llmhub.storage.notices import Notices
 from llmhub.storage.owned import OwnedFile
-from llmhub.storage.reading import in_order
 
 KEPT_OPEN = 8
 """Chats whose file stays locked; the one that was written to longest ago is let go."""
@@ -88,7 +88,7 @@ class Shelf:
         if not paths and not waiting:
             raise StorageError("There is no such chat", chat_id, "choose one from the list: it may have been deleted")
         try:
-            files = [list(from_records(in_order(self._disk, path))) for path in paths]
+            files = [self._entries_in(path) for path in paths]
         except OSError as error:
             raise failure(error, self._folder / f"{chat_id}.json") from error
         entries = merged(files) + [entry for _, entry in waiting]
@@ -111,6 +111,11 @@ class Shelf:
                 self._disk.sync_folder(self._folder)
         except OSError as error:
             raise failure(error, self._folder / f"{chat_id}.json") from error
+
+    def _entries_in(self, path: Path) -> list[tuple[str, Entry]]:
+        records, repairs = read_and_mend(self._disk, path, self._owned_file(path.name))
+        self.notices.repairs(repairs)
+        return list(from_records(records))
 
     def _paths(self, chat_id: str) -> list[Path]:
         """The files of one chat."""

@@ -19,9 +19,10 @@ from llmhub.core.totals import Sums, Totals, key_of, sums_of
 from llmhub.core.turns import BilledFacts, Intent, Turn
 from llmhub.ledger.counting import CORRECTION, TURN, pack_key
 from llmhub.ledger.counts import COUNTED, Counts
-from llmhub.ledger.history import TURN_FILES, Booked, History
+from llmhub.ledger.history import TURN_FILES, Booked
 from llmhub.ledger.intents import Intents
 from llmhub.ledger.plain import reduced
+from llmhub.ledger.small import FAMILIES, SmallKinds, says_the_same
 from llmhub.storage.append_file import AppendFile, failure
 from llmhub.storage.disk import Disk
 from llmhub.storage.names import month_stem
@@ -36,8 +37,6 @@ SAVE_BYTES = 2_000_000
 """The totals are saved when so much was counted since, or so long ago: no start has more than this to count again."""
 KEPT_OPEN = 3
 """Month files whose lock is kept; a clock that jumps about must not use up the descriptors."""
-FAMILIES = {"profile": "profiles", "machine": "machines", "price": "prices", "vote": "votes"}
-"""Small kinds of record, and the files each is kept in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Desk:
         self._intents = Intents(folder, disk)
         self._unwritten: dict[str, tuple[Intent, str]] = {}
         self._backlog: deque[Pending] = deque()
-        self._small: dict[str, dict[str, Record]] = {}
+        self._small = SmallKinds(folder, disk, self._owned_file)
         self._saved_at = monotonic()
 
     # -- opening and closing ------------------------------------------------------------------
@@ -107,6 +106,8 @@ class Desk:
         """What is done about once a second: other processes' turns, and what could not be written."""
         for intent, _ in list(self._unwritten.values()):
             self.begin(intent, self._clock())
+        if self._intents.to_look_at:
+            self._intents.look_again()
         if self._intents.left_behind:
             self._book_left_behind()
         flushed = self._flush() if self._backlog else False
@@ -171,16 +172,14 @@ class Desk:
         """
         family, record = FAMILIES[kind], sealed(kind, facts, now=now, record_id=record_id)
         encode(record)
-        known = self._small_records(kind).get(record["id"])
-        if known is not None and _same(known, record):
-            return all(pending.record is not known for pending in self._backlog)
-        self._small_records(kind).pop(record["id"], None)
-        self._small_records(kind)[record["id"]] = record
+        known = self._newest(kind).get(record["id"])
+        if known is not None and says_the_same(known, record):
+            return not self._is_waiting(record["id"])
         return self._write(Pending(family, record))
 
     def kept(self, kind: str) -> list[Record]:
         """The newest record of each id of a small kind, the last written last."""
-        return list(self._small_records(kind).values())
+        return list(self._newest(kind).values())
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -188,7 +187,10 @@ class Desk:
         self._backlog.append(pending)
         self._flush()
         self._publish()
-        return not any(waiting.record["id"] == pending.record["id"] for waiting in self._backlog)
+        return not self._is_waiting(pending.record["id"])
+
+    def _is_waiting(self, record_id: str) -> bool:
+        return any(waiting.record["id"] == record_id for waiting in self._backlog)
 
     def _flush(self) -> bool:
         """Write what is waiting, in order, until something cannot be written; whether anything was."""
@@ -267,19 +269,15 @@ class Desk:
                 return owned.file
         return None
 
-    def _small_records(self, kind: str) -> dict[str, Record]:
-        if kind not in self._small:
-            newest: dict[str, Record] = {}
-            try:
-                records = History(self._folder, self._disk).records(FAMILIES[kind])
-            except StorageError as error:  # not cached: the folder may become readable again
-                self.notices.problem(error)
-                return newest
-            for record in records:
-                newest.pop(str(record.get("id")), None)
-                newest[str(record.get("id"))] = record
-            self._small[kind] = newest
-        return self._small[kind]
+    def _newest(self, kind: str) -> dict[str, Record]:
+        unsaved = [pending.record for pending in self._backlog]
+        try:
+            return self._small.newest(kind, unsaved)
+        except StorageError as error:
+            self.notices.problem(error)
+            return {record["id"]: record for record in unsaved if record["kind"] == kind}
+        finally:
+            self.notices.repairs(self._small.repairs)
 
     def _refresh(self, changed: bool = False) -> None:
         try:
@@ -313,8 +311,3 @@ class Desk:
 def _in_part(record: Record, turn: Turn) -> Record:
     """The record of a turn that cannot be kept as it is."""
     return {key: record[key] for key in ENVELOPE if key in record} | reduced(turn)
-
-
-def _same(known: Record, record: Record) -> bool:
-    ignored = {"at", "day", "crc", "v"}
-    return {k: v for k, v in known.items() if k not in ignored} == {k: v for k, v in record.items() if k not in ignored}

@@ -18,9 +18,10 @@ from llmhub.core.places import PlaceKind
 from llmhub.core.turns import BilledFacts, Intent, Turn
 from llmhub.storage.append_file import AppendFile, Repair, failure
 from llmhub.storage.disk import Disk
+from llmhub.storage.mending import read_and_mend
 from llmhub.storage.names import Pattern
 from llmhub.storage.owned import OwnedFile
-from llmhub.storage.reading import in_order
+from llmhub.storage.reading import Record
 from llmhub.storage.records import facts_of, sealed
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Intents:
     def __init__(self, folder: Path, disk: Disk) -> None:
         self.left_behind: dict[str, Open] = {}
         """Open intents of dead processes, by turn; settle each."""
+        self.to_look_at: set[str] = set()
+        """Files that could not be read at the start; their names are tried again."""
         self.repairs: list[Repair] = []
         self._folder = folder
         self._disk = disk
@@ -123,13 +126,23 @@ class Intents:
             names = [name.name for name, _ in FILES.files(self._disk, self._folder)]
         except OSError as error:
             raise failure(error, self._folder) from error
-        for name in names:
+        self.to_look_at = set(names)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Try those files that could not be read."""
+        for name in sorted(self.to_look_at):
+            file: AppendFile | None = None
             try:
                 file = AppendFile.claim(self._folder / name, self._disk, create=False)
                 if file is not None:
                     self._adopt(file)
             except OSError as error:
                 logger.warning("%s", failure(error, self._folder / name))
+                if file is not None:
+                    file.close()
+            else:
+                self.to_look_at.discard(name)
 
     def close(self) -> None:
         """Give all locks back. What is still open stays so, and is found at the next start."""
@@ -164,20 +177,18 @@ class Intents:
         file.close()
 
     def _note_left_behind(self, file: AppendFile, skip: set[str]) -> bool:
-        found = {turn_id: left for turn_id, left in open_intents(self._disk, file.path).items() if turn_id not in skip}
+        records, repairs = read_and_mend(self._disk, file.path, file)
+        self.repairs += repairs
+        found = {turn_id: left for turn_id, left in open_intents(records).items() if turn_id not in skip}
         self.left_behind |= found
         self._theirs |= dict.fromkeys(found, file)
         return bool(found)
 
 
-def open_intents(disk: Disk, path: Path) -> dict[str, Open]:
-    """What is open in an intents file, by turn.
-
-    Raises:
-        OSError: when the file cannot be read.
-    """
+def open_intents(records: list[Record]) -> dict[str, Open]:
+    """What is open in the records of an intents file, by turn."""
     found: dict[str, Open] = {}
-    for record in in_order(disk, path):
+    for record in records:
         turn_id = record.get("of")
         known = found.get(turn_id) if isinstance(turn_id, str) else None
         match record.get("kind"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llmhub.storage.append_file import AppendFile, Repair, failure
 from llmhub.storage.disk import Disk
+from llmhub.storage.reading import Record, read_on
 
 logger = logging.getLogger(__name__)
 
@@ -35,3 +36,21 @@ def mend(disk: Disk, path: Path, ours: AppendFile | None, *, damaged: bool) -> l
         logger.warning("%s", failure(error, path))
         return None
     return repairs
+
+
+def read_and_mend(disk: Disk, path: Path, ours: AppendFile | None) -> tuple[list[Record], list[Repair]]:
+    """Every record of a small file, and what was repaired if it was damaged or unfinished.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    records: list[Record] = []
+    reading = read_on(disk, path, records.append, restart=records.clear)
+    if reading.closed and not reading.junk:
+        return records, []
+    repairs = mend(disk, path, ours, damaged=reading.junk > 0)
+    if repairs is None:
+        return records, []
+    records.clear()
+    read_on(disk, path, records.append, restart=records.clear)
+    return records, repairs
