@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
@@ -493,7 +494,8 @@ async def test_the_panel_counts_live_never_falls_and_ends_on_the_booked_figure()
         assert not row.live
         turn = stand.ledger.turns[0]
         assert turn.energy.charged_mj == round(52 * float(turn.busy_s or 0) * 1000)
-        assert f"{row.power.amount:.12f}" == f"{52 * (turn.busy_s or 0) / 3_600_000 * DECLARED.usd_per_kwh:.12f}"
+        joules = Decimal(turn.energy.charged_mj or 0) / 1000
+        assert f"{row.power.amount:.12f}" == f"{joules / 3_600_000 * DECLARED.usd_per_kwh:.12f}"
         screen = drawn(stand.app)
         assert "this chat" in screen
         assert "today" in screen

@@ -112,7 +112,7 @@ class PanelKeeper:
 
     @property
     def _narrow(self) -> bool:
-        return any(0 < transcript.size.width < SHORT_CELLS for transcript in self._screen.board.transcripts)
+        return self._screen.lane_cells < SHORT_CELLS
 
     # -- inside -------------------------------------------------------------------------------
 

@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 
 WIDE_CELLS = 100
 """From this width on lanes stand side by side, and the costs beside them."""
+PANEL_CELLS = 41
 PROMPT_KEYS = ("enter send", "ctrl+j line", "esc stop", "ctrl+t lane", "ctrl+g costs", "ctrl+p commands")
 TRANSCRIPT_KEYS = ("j k turns", "y copy", "1-9 code", "e edit", "r again", "t thinking", "/ find", "i prompt")
 
@@ -470,6 +471,14 @@ class ChatScreen(Screen[None]):
     def keys(self) -> HintLine:
         """The line of keys at the foot."""
         return self.query_one("#keys", HintLine)
+
+    @property
+    def lane_cells(self) -> int:
+        """Columns that a lane has."""
+        lanes = max(1, len(self.session.chat.lanes)) if self.session is not None else 1
+        if self.size.width < WIDE_CELLS:
+            return self.size.width
+        return (self.size.width - (PANEL_CELLS if self.panel.display else 0)) // lanes
 
     def on_descendant_focus(self) -> None:
         """The keys at the foot are those of where the focus is."""

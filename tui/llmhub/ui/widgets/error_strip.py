@@ -174,9 +174,12 @@ class ErrorStrip(Vertical, can_focus=True):
     def _line(self, told: _Told) -> Content:
         error, dim = told.error, self.get_visual_style("error-strip--dim")
         parts: list[Content | str | tuple[str, object]] = [("✗ ", self.get_visual_style("error-strip--sign"))]
-        parts.append(f"{one_line(error.happened)} · {one_line(error.subject)} · {one_line(error.remedy)}")
-        if told.actions:
-            parts.append((f" · Enter: {_offers(told.actions)}", dim))
+        parts.append(f"{one_line(error.happened)} · {one_line(error.subject)}")
+        offers = _offers(told.actions) if told.actions else ""
+        if one_line(error.remedy).casefold() != offers.casefold():
+            parts.append(f" · {one_line(error.remedy)}")
+        if offers:
+            parts.append((f" · Enter: {offers}", dim))
         if more := len(self._told) - 1:
             parts.append((f" · {more} more", dim))
         return Content.assemble(*parts)  # type: ignore[arg-type]
