@@ -7,8 +7,6 @@ import contextlib
 from decimal import Decimal
 
 import pytest
-from support.fake_host import FakeHost, failure, installed_model, unreachable
-from support.fake_ledger import FakeLedger
 
 from llmhub.core.chat import (
     Accepted,
@@ -28,6 +26,8 @@ from llmhub.core.errors import BackendError, FailureKind
 from llmhub.core.places import OLLAMA_CLOUD, THIS_MACHINE, Place, PlaceKind
 from llmhub.core.run import TurnMeter, as_decimal, billed_facts, run_turn
 from llmhub.core.turns import Turn, TurnContext, TurnStatus
+from support.fake_host import FakeHost, failure, installed_model, unreachable
+from support.fake_ledger import FakeLedger
 
 CONTEXT = TurnContext(chat_id="c1", lane=0, group_id="g1", seq=1, backend_name="ollama", place=THIS_MACHINE)
 REQUEST = ChatRequest("qwen3:8b", (Message.of("user", "héllo"),))

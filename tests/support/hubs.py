@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.fake_host import FakeHost
-from support.fake_ledger import FakeChats, FakeLedger
-
 from llmhub.core.chat import ChatEvent
 from llmhub.core.errors import ConfigError
 from llmhub.core.hub import Hub, Services
@@ -14,6 +11,8 @@ from llmhub.core.memory import MemoryState
 from llmhub.core.models import Manifest
 from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.session import LaneRun
+from support.fake_host import FakeHost
+from support.fake_ledger import FakeChats, FakeLedger
 
 GIB = 1024**3
 
