@@ -58,6 +58,8 @@ class Canvas(ScrollView):
         self._focused: str | None = None
         self._finder: Finder | None = None
         self._placed: list[Placed] = []
+        self._top = 0
+        """The row that `_placed` begins at."""
         self._shown: list[Strip] = []
         self._fitted: object = None
         self._style_stale = True
@@ -95,11 +97,10 @@ class Canvas(ScrollView):
         if not self._fed:
             return
         self._last_frame = asyncio.get_running_loop().time()
-        anchor = self._anchor()
         fed, self._fed = list(self._fed.values()), {}
         for turn in fed:
             self._document.follow(turn)
-        self._update(anchor)
+        self._update()
 
     def on_mount(self) -> None:
         """Text may have come before there was a screen."""
@@ -118,19 +119,20 @@ class Canvas(ScrollView):
     def _view_height(self) -> int:
         return self.container_size.height
 
-    def _anchor(self) -> tuple[Spot, int] | None:
-        """What must not move on the screen while heights change."""
-        if self._following or not self._view_height:
-            return None
-        top = round(self.scroll_y)
-        return self._document.exact_at(top, top + self._view_height)
+    def _anchor(self, top: int) -> tuple[Spot, int] | None:
+        """What of the last screen is on the next, which begins at row `top`, and where: it must not move."""
+        shift = top - self._top
+        for y, placed in enumerate(self._placed):
+            if 0 <= y - shift < self._view_height:
+                return placed.spot, y - shift - placed.line
+        return None
 
-    def _update(self, anchor: tuple[Spot, int] | None = None, *, repaint: bool = True) -> None:
+    def _update(self, *, repaint: bool = True) -> None:
         """Bring heights, scroll position, scrollbar and rows up to date."""
         height = self._view_height
         if not height or not self.is_attached:
             return
-        top = self._settle(height, anchor)
+        top = self._settle(height)
         size = Size(self.size.width, self._document.height)
         if size != self.virtual_size:
             self.set_reactive(Widget.virtual_size, size)  # the reactive would lay out the whole screen
@@ -138,25 +140,22 @@ class Canvas(ScrollView):
             self.set_reactive(Widget.scroll_y, float(top))
             self.set_reactive(Widget.scroll_target_y, float(top))
         self._move_thumb(top, height)
-        self._placed = self._document.window(top, height)
+        self._placed, self._top = self._document.window(top, height), top
         self._show(self._strips(height), repaint=repaint)
         self._load_languages()
 
-    def _settle(self, height: int, anchor: tuple[Spot, int] | None) -> int:
+    def _settle(self, height: int) -> int:
         """Draw what is on the screen; gives the row it begins at."""
         document = self._document
-        if self._following:
-            for _ in range(_SETTLE):
-                top = max(0, document.height - height)
-                if not document.draw(top, top + height):
-                    break
-            return max(0, document.height - height)
-        top = min(round(self.scroll_y), max(0, document.height - height))
-        anchor = anchor or document.exact_at(top, top + height)
+        anchor: tuple[Spot, int] | None = None
+        top = round(self.scroll_y)
+        if not self._following and (anchor := self._anchor(top)) is None and (place := document.at(top)):
+            anchor = place[0], -place[1]
         for _ in range(_SETTLE):
             if anchor is not None:
                 top = document.top(anchor[0]) - anchor[1]
-            top = max(0, min(top, document.height - height))
+            end = document.height - height
+            top = max(0, end if self._following else min(top, end))
             if not document.draw(top, top + height):
                 break
         return max(0, min(top, document.height - height))
@@ -226,13 +225,12 @@ class Canvas(ScrollView):
         if self._style_stale:
             palette = look.palette_of(self)
             self._style_stale = False
-        anchor = self._anchor()
         if width != sheet.width or palette != sheet.palette:
             reserved = self.styles.scrollbar_size_vertical
             document.use(Renderer(width, palette, reserved=reserved, content_spans=self._content_spans))
             if width != sheet.width:
                 self.call_later(self._drop_selection)
-        self._update(anchor, repaint=False)
+        self._update(repaint=False)
 
     def _content_spans(self, content: Content, role: str) -> list[Span]:
         """Styled words of the screen's own; styles named by variables follow the theme."""
@@ -264,8 +262,7 @@ class Canvas(ScrollView):
             if placed.spot.turn == focused and not placed.is_gap:
                 strip = gutter_marked(strip, palette["focus"])
             out.append(strip)
-        blank = Strip.blank(renderer.sheet.width, palette["text"])
-        out += [blank] * (height - len(out))
+        out += [renderer.sheet.blank().strip] * (height - len(out))
         if not self._following:
             room = renderer.sheet.width - self.styles.scrollbar_size_vertical
             more = any(turn.streaming for turn in self._document.turns[-1:])

@@ -94,7 +94,7 @@ def _label(leaf: Leaf, sheet: Sheet, width: int) -> Row:
     between = max(1, width - len(left) - len(right))
     spans = [(" " + left + " " * between, style), (right, style + Style.from_meta({COPY: leaf.number})), (" ", style)]
     row = sheet.boxed(leaf, [Cut(spans, 1 + len(left) + between + len(right) + 1, "\n")], ground="code-label")[0]
-    row.lead = len(row.strip.text)  # a label is no part of what is copied
+    row.lead, row.join = len(row.strip.text), ""  # a label is no part of what is copied
     return row
 
 

@@ -43,6 +43,7 @@ class Conversation(Canvas):
             self._focused = None
         self._finder = None
         self._following = True
+        self._placed = []
         self._drop_selection()
         self._update()
 

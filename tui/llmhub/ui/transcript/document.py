@@ -212,21 +212,6 @@ class Document:
         self._forget()
         return out
 
-    def exact_at(self, top: int, bottom: int) -> tuple[Spot, int] | None:
-        """A unit between two rows that is drawn already, and its distance from `top`; else the unit at `top`."""
-        place = self.at(top)
-        if place is None:
-            return None
-        y = top - place[1]
-        for spot in self.spots(place[0]):
-            if y >= bottom:
-                break
-            unit = self.unit(spot)
-            if unit is not None and unit.rows is not None and unit.stamp is self.renderer.stamp:
-                return spot, y - top
-            y += self.turns[spot.turn].sections[spot.section].heights[spot.unit]
-        return place[0], -place[1]
-
     def _laid_out(self, number: int) -> Turn:
         turn = self.turns[number]
         if not turn.laid_out(self.renderer):

@@ -198,10 +198,9 @@ class Transcript(Conversation, can_focus=True):
         turn = self._document.turn(key)
         if turn is None:
             return
-        anchor = self._anchor()
         if turn.toggle():
             self._document.follow(turn)
-            self._update(anchor)
+            self._update()
             self.post_message(self.ThinkingToggled(self, key, turn.expanded))
 
     def action_find(self) -> None:
