@@ -133,12 +133,9 @@ class Model:
 async def test_the_one_road_ends_in_the_ledger_however_the_turn_ended(keeper: BookKeeper) -> None:
     request = ChatRequest("llama3.1:8b", (Message.of("user", "hello"),))
     context = a_turn(1).context
-    await run_turn(
-        Model(TextDelta("Hi"), Finished("stop", Usage(3, 1))), request, keeper, lambda _: None, context=context
-    )  # type: ignore[arg-type]
-    task = asyncio.ensure_future(
-        run_turn(Model(Accepted(), *[TextDelta("x")] * 1000), request, keeper, lambda _: None, context=context)  # type: ignore[arg-type]
-    )
+    quick, endless = Model(TextDelta("Hi"), Finished("stop", Usage(3, 1))), Model(Accepted(), *[TextDelta("x")] * 1000)
+    await run_turn(quick, request, keeper, lambda _: None, context=context)
+    task = asyncio.ensure_future(run_turn(endless, request, keeper, lambda _: None, context=context))
     for _ in range(20):
         await asyncio.sleep(0)
     task.cancel()

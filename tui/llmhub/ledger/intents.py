@@ -53,6 +53,8 @@ class Intents:
         self._folder = folder
         self._disk = disk
         self._own = OwnedFile(folder, "intents", disk)
+        self._own_unread = False
+        """Our file may hold intents of a dead process that could not be read: it must not begin anew."""
         self._open: dict[str, str] = {}
         """Turns with an open intent of ours on disk, and the stem each was last said to go to."""
         self._theirs: dict[str, AppendFile] = {}
@@ -100,21 +102,22 @@ class Intents:
         """
         note = sealed("settled", {"of": turn_id}, now=now)
         if turn_id in self.left_behind:
-            file = self._theirs.pop(turn_id)
+            theirs = self._theirs.pop(turn_id)
             del self.left_behind[turn_id]
-            if file is self._own.file or file in self._theirs.values():
-                file.append([note], sync=False)
+            if theirs is self._own.file or theirs in self._theirs.values():
+                theirs.append([note], sync=False)
                 return
             try:
-                file.rewrite([])
+                theirs.rewrite([])
             finally:
-                file.close()
+                theirs.close()
         elif turn_id in self._open:
             del self._open[turn_id]
             self._own.append([note], sync=False)
-            file_now = self._own.file
-            if file_now is not None and file_now.end > COMPACT_BYTES and not self._open and not self._theirs:
-                file_now.rewrite([])
+            file = self._own.file
+            idle = not self._open and not self._theirs and not self._own_unread
+            if idle and file is not None and file.end > COMPACT_BYTES:
+                file.rewrite([])
 
     def recover(self) -> None:
         """Find what dead processes left open, and keep their files locked until it is settled.
@@ -162,6 +165,7 @@ class Intents:
             try:
                 self._note_left_behind(file, skip)
             except OSError as error:
+                self._own_unread = True
                 logger.warning("%s", failure(error, file.path))
 
     def _adopt(self, file: AppendFile) -> None:
