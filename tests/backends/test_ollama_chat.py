@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
@@ -379,21 +379,22 @@ async def test_lines_that_come_together_are_one_delta_that_knows_how_many() -> N
 
 
 async def test_a_long_load_is_told_and_nothing_is_killed() -> None:
-    heard = await chat(contract_answer("ollama-chat-stream.ndjson").but(before_s=0.35), silence_s=0.1)
+    heard = await chat(contract_answer("ollama-chat-stream.ndjson").but(before_s=0.6), silence_s=0.1)
 
     waits = [event for event in heard.events if isinstance(event, Waiting)]
-    assert [round(wait.silent_s, 1) for wait in waits[:3]] == [0.1, 0.2, 0.3]
+    assert len(waits) >= 2
+    assert waits[1].silent_s > waits[0].silent_s >= 0.1
     assert not waits[0].started
     assert heard.events[0] is waits[0]
     assert heard.finished.reason == "stop"
 
 
 async def test_a_stall_in_the_middle_is_told_and_the_reply_goes_on() -> None:
-    heard = await chat(contract_answer("ollama-chat-stream.ndjson").but(between=(300, 0.25)), silence_s=0.1)
+    heard = await chat(contract_answer("ollama-chat-stream.ndjson").but(between=(300, 0.7)), silence_s=0.3)
 
-    kinds = [type(event).__name__ for event in heard.events]
-    assert kinds == ["Accepted", "Served", "TextDelta", "Waiting", "Waiting", "TextDelta", "Finished"]
-    assert [event.started for event in heard.events if isinstance(event, Waiting)] == [True, True]
+    kinds = [kind for kind, _ in groupby(type(event).__name__ for event in heard.events)]
+    assert kinds == ["Accepted", "Served", "TextDelta", "Waiting", "TextDelta", "Finished"]
+    assert all(event.started for event in heard.events if isinstance(event, Waiting))
 
 
 # -- stop ---------------------------------------------------------------------------------------

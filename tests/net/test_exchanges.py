@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from itertools import groupby, pairwise
 
 import pytest
 
@@ -35,11 +36,13 @@ async def test_headers_first_then_the_body_whole() -> None:
 async def test_silence_before_the_headers_is_told_again_and_again() -> None:
     client = make_client()
 
-    async with replay({"POST /": Answer(b"x", before_s=0.35)}) as server:
+    async with replay({"POST /": Answer(b"x", before_s=0.6)}) as server:
         happenings = await everything(client, f"{server.url}/", silence_s=0.1)
 
     silences = [happening for happening in happenings if isinstance(happening, Silence)]
-    assert [round(silence.seconds, 1) for silence in silences[:3]] == [0.1, 0.2, 0.3]
+    seconds = [silence.seconds for silence in silences]
+    assert len(seconds) >= 2
+    assert all(later - earlier > 0.05 for earlier, later in pairwise([0.0, *seconds]))
     assert not any(silence.started for silence in silences)
     assert body_of(happenings) == b"x"
     await client.aclose()
@@ -48,15 +51,15 @@ async def test_silence_before_the_headers_is_told_again_and_again() -> None:
 async def test_silence_in_the_middle_counts_from_the_last_byte() -> None:
     client = make_client()
 
-    async with replay({"POST /": Answer(b"one\ntwo\n", between=(4, 0.25))}) as server:
-        happenings = await everything(client, f"{server.url}/", silence_s=0.1)
+    async with replay({"POST /": Answer(b"one\ntwo\n", between=(4, 0.7))}) as server:
+        happenings = await everything(client, f"{server.url}/", silence_s=0.3)
 
-    kinds = [type(happening).__name__ for happening in happenings]
-    assert kinds == ["Opened", "list", "Silence", "Silence", "list"]
-    first = happenings[2]
-    assert isinstance(first, Silence)
-    assert first.started
-    assert 0.1 <= first.seconds < 0.2
+    kinds = [kind for kind, _ in groupby(type(happening).__name__ for happening in happenings)]
+    assert kinds == ["Opened", "list", "Silence", "list"]
+    silences = [happening for happening in happenings if isinstance(happening, Silence)]
+    assert all(silence.started for silence in silences)
+    assert silences[0].seconds >= 0.3
+    assert silences[-1].seconds < 1
     await client.aclose()
 
 
@@ -64,7 +67,7 @@ async def test_nothing_is_said_while_bytes_come() -> None:
     client = make_client()
 
     async with replay({"POST /": Answer(b"x\n" * 2000, pieces=3)}) as server:
-        happenings = await everything(client, f"{server.url}/", silence_s=0.5)
+        happenings = await everything(client, f"{server.url}/", silence_s=5)
 
     assert not any(isinstance(happening, Silence) for happening in happenings)
     await client.aclose()
