@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from textual.app import ComposeResult
@@ -44,6 +45,8 @@ class LaneBoard(Container):
         self._session: ChatSession | None = None
         self._views: dict[int, LaneView] = {}
         self._ticker: Timer | None = None
+        self._changing = asyncio.Lock()
+        """Mounting takes several turns of the loop; a lane may come or go meanwhile."""
         self.right_of: RightWords = _nothing
 
     def compose(self) -> ComposeResult:
@@ -54,24 +57,18 @@ class LaneBoard(Container):
 
     async def show(self, session: ChatSession) -> None:
         """Show `session` from its present paths; replies that run go on where they are."""
-        self._session = session
-        await self.remove_children()
-        self._views = {}
-        for lane in session.chat.lanes:
-            await self._add(lane)
+        async with self._changing:
+            self._session = session
+            self._still()
+            await self.remove_children()
+            self._views = {}
+            await self._follow(session)
 
     async def sync(self) -> None:
-        """Follow the session: lanes that came, went or show another version."""
-        session = self._session
-        if session is None:
-            return
-        for lane in [lane for lane in self._views if lane not in session.chat.lanes]:
-            await self._views.pop(lane).remove()
-        for lane in session.chat.lanes:
-            if lane not in self._views:
-                await self._add(lane)
-        self._arrange()
-        self.refresh_headers()
+        """Follow the session: lanes that came or went."""
+        async with self._changing:
+            if self._session is not None:
+                await self._follow(self._session)
 
     def reload(self, lane: int) -> None:
         """Draw a lane again from its path: another version was chosen."""
@@ -172,10 +169,16 @@ class LaneBoard(Container):
 
     # -- inside -------------------------------------------------------------------------------
 
-    async def _add(self, lane: int) -> None:
-        session = self._session
-        if session is None:
-            return
+    async def _follow(self, session: ChatSession) -> None:
+        for lane in [lane for lane in self._views if lane not in session.chat.lanes]:
+            await self._views.pop(lane).remove()
+        for lane in list(session.chat.lanes):
+            if lane not in self._views:
+                await self._add(session, lane)
+        self._arrange()
+        self.refresh_headers()
+
+    async def _add(self, session: ChatSession, lane: int) -> None:
         view = LaneView(lane)
         self._views[lane] = view
         await self.mount(view)
@@ -183,8 +186,6 @@ class LaneBoard(Container):
         run = session.runs.get(lane)
         if run is not None and run.running:
             self.began(run)
-        self._arrange()
-        self.refresh_headers()
 
     def _arrange(self) -> None:
         many = len(self._views) > 1
