@@ -8,10 +8,10 @@ from textual.app import App, ComposeResult
 from textual.events import Event
 from textual.message import Message
 from textual.pilot import Pilot
-from ui.transcript.sheets import COLOURED
 
 from llmhub.core.places import OLLAMA_CLOUD, THIS_MACHINE
 from llmhub.ui.transcript import Header, Item, Transcript
+from ui.transcript.sheets import COLOURED
 
 assert COLOURED  # the lexers that texts here need are loaded with it
 

@@ -16,14 +16,13 @@ def differs_on_purpose(text: str) -> bool:
     """Where CommonMark and markdown-it part, or we from both.
 
     markdown-it 4.3 takes a line indented by four after a list or a quote for code where CommonMark goes on with the
-    paragraph, and a `>` so deep for a quote; a definition with text right below it may be followed by code there. We cut
-    carriage returns alike and tables that begin in a quote's lazy line differently.
+    paragraph, and a `>` so deep for a quote; a definition with text right below it may be followed by code there, and
+    a table may begin in the first line after a quote's mark.
     """
     deep = re.search(r"(?m)^(?:[ >]*)(?:    |\t)|\t", text) is not None
     return (
         (deep and re.search(r"(?m)^\s*(?:>|[-+*] |[-+*]$|\d+[.)])", text) is not None)
         or re.search(r"\[r\]: http://x\n[^\n]", text) is not None
-        or "\r" in text
         or (re.search(r"(?m)^\s*[->|:][ -|:]*\|[ -|:]*$", text) is not None and ">" in text)
     )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ui.transcript.sheets import Paper
-from ui.transcript.texts import chunks, document
 
 from llmhub.ui.transcript.rows import Work
+from ui.transcript.sheets import Paper
+from ui.transcript.texts import chunks, document
 
 
 @pytest.mark.parametrize("first", range(0, 300, 50))

@@ -10,9 +10,9 @@ import pytest
 from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widget import Widget
-from ui.transcript.shown import CLOUD, GOLDENS, LOCAL, MIXED, Shown, drawn, settled, talk
 
 from llmhub.ui.transcript import Item, Transcript
+from ui.transcript.shown import CLOUD, GOLDENS, LOCAL, MIXED, Shown, drawn, settled, talk
 
 
 @asynccontextmanager
@@ -70,7 +70,7 @@ async def test_what_a_model_writes_is_never_markup_or_an_escape() -> None:
     async with shown(reply(text, left="[b]m[/b]"), size=(120, 20)) as (app, _, _):
         seen = drawn(app)
 
-    assert "[bold]x[/bold] [/x] ␛[31mred␛[0m \N{REPLACEMENT CHARACTER}2J \N{REPLACEMENT CHARACTER}abc \N{REPLACEMENT CHARACTER}[2J ␇" in seen
+    assert "[bold]x[/bold] [/x] ␛[31mred␛[0m ?2J ?abc ?[2J ␇" in seen.replace("\N{REPLACEMENT CHARACTER}", "?")
     assert "␛]0;t␇" in seen
     assert "[b]m[/b]" in seen
 
@@ -118,16 +118,16 @@ async def test_the_end_is_followed_until_the_person_scrolls_and_again_from_the_e
         view.begin_reply("r", LOCAL)
         view.feed("r", "one\n\ntwo\n\n")
         await settled(pilot)
-        assert view.is_following
+        followed = [view.is_following]
         assert "two" in drawn(app)
 
         view.scroll_up(animate=False)
         await settled(pilot)
+        followed.append(view.is_following)
         before = drawn(app).splitlines()[:-1]
         view.feed("r", "three\n\n" * 30)
         await settled(pilot)
 
-        assert not view.is_following
         assert drawn(app).splitlines()[: len(before)] == before
         assert "↓ End: more is coming" in drawn(app)
 
@@ -135,7 +135,7 @@ async def test_the_end_is_followed_until_the_person_scrolls_and_again_from_the_e
         await pilot.press("end")
         await settled(pilot)
 
-        assert view.is_following
+        assert [*followed, view.is_following] == [True, False, True]
         assert "↓ End" not in drawn(app)
 
 
@@ -356,7 +356,8 @@ async def test_a_dragged_selection_is_seen_and_copied_without_the_breaks_that_wr
 
         await drag(pilot, (6, 1), (8, 5))
 
-        assert app.screen.get_selected_text() == "words that wrap at this width for sure\n\n • an item that wraps as well,"
+        words = "words that wrap at this width for sure\n\n • an item that wraps as well,"
+        assert app.screen.get_selected_text() == words
         background = app.screen.get_component_rich_style("screen--selection").bgcolor
         strip = app.screen._compositor.render_strips()[2]
         assert [segment.text for segment in strip if segment.style and segment.style.bgcolor == background] == [
@@ -472,7 +473,7 @@ async def test_what_is_everywhere_is_not_counted_to_the_end() -> None:
 
 
 async def test_a_token_repaints_its_row_and_lays_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with shown(size=(80, 24)) as (app, view, pilot):
+    async with shown(size=(80, 24)) as (_, view, pilot):
         view.begin_reply("r", LOCAL)
         view.feed("r", "Some words")
         await settled(pilot)
@@ -540,8 +541,9 @@ async def test_loading_the_same_turns_again_draws_nothing_again() -> None:
 
 
 async def test_hostile_text_neither_hangs_nor_breaks_the_frame() -> None:
-    texts = ["x" * 300_000, "`" * 20_000, "[" * 20_000, "*a " * 20_000, "> " * 5_000 + "x", "- " * 5_000, "\u0301" * 9_000]
-    texts += ["|" * 5_000 + "\n" + "|-" * 5_000, "👍🏽👨‍👩‍👧\u200d" * 2_000, "\t" * 5_000, "<" * 5_000, "1. " * 3_000, "日" * 50_000]
+    texts = ["x" * 300_000, "`" * 20_000, "[" * 20_000, "*a " * 20_000, "> " * 5_000 + "x", "- " * 5_000]
+    texts += ["\u0301" * 9_000, "|" * 5_000 + "\n" + "|-" * 5_000, "👍🏽👨‍👩‍👧\u200d" * 2_000, "\t" * 5_000]
+    texts += ["<" * 5_000, "1. " * 3_000, "日" * 50_000]
     async with shown(size=(60, 20)) as (app, view, pilot):
         for number, text in enumerate(texts):
             view.begin_reply(f"r{number}", LOCAL)

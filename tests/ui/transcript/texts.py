@@ -9,8 +9,10 @@ LINES = [
     "```", "~~~", "```py", "# H", "## H #", "---", "===", "***", "| a | b |", "|---|:-:|", "| 1 | 2 |", "a | b",
     "--- | ---", "<div>", "</div>", "<!-- c", "-->", "[r]: http://x\n", "[r] and *e*", "   three", "  - n", "    - m",
     "      deep", "   1. k", "-", "1.", "-\tt", "- - x", "> - l", "- > k", "> ```", "-     five", "<b>x</b>", "<pre>",
-    "</pre>", "#", "#5 no", "**open", "close**", "日本語のテキスト", "a\tb", "[x](http://y \"t\")", "- [ ] task", "- [x] done",
-    "\x1b[31mred\x1b[0m", "end\r", "https://example.org/a_b", "![alt](http://p)", "a<br>b", "&amp; &#27;", "def f(): # c",
+    "</pre>", "#", "#5 no", "**open", "close**", "日本語のテキスト", "a\tb", "[x](http://y \"t\")", "- [ ] task",
+    "- [x] done",
+    "\x1b[31mred\x1b[0m", "end\r", "https://example.org/a_b", "![alt](http://p)", "a<br>b", "&amp; &#27;",
+    "def f(): # c",
     '"""doc', 'x = 1 """', "word " * 30, "x" * 90,
 ]  # fmt: skip
 INDENTS = ["", "", "", "  ", "    ", "> ", "- ", "   "]

@@ -100,8 +100,9 @@ def _cut_wide(text: str, width: int, *, anywhere: bool) -> list[Range]:
             if cells + size <= width or start == piece.start():
                 cells += size
             continue
-        if cells + size > width and end > start:
-            out.append((start, end, " " if text[end] == " " and not anywhere else ""))
+        if cells + size > width:
+            if end > start:
+                out.append((start, end, " " if text[end] == " " and not anywhere else ""))
             start, cells = piece.start(), 0
         while size > width:
             head = _fitting(word, width - cells) or 1
