@@ -198,6 +198,6 @@ async def test_a_name_longer_than_the_line_leaves_room_for_what_matters() -> Non
         await begin(stand, name, BEGIN, line(GIB, 2 * GIB))
         await shows(stand.pilot, "50 %")
 
-        assert lines(stand)[0].endswith("space  x")
-        assert "1.0 of 2.0 GiB" in lines(stand)[0]
+        assert lines(stand)[0].endswith("50 %  1.0 of 2.0 GiB  space  x")
+        assert lines(stand)[0].startswith(" ↓ hf.co/a-very…ame-Instruct-GGUF:Q4_K_M  ▓▓▓░░░ 50 %")
         assert len(lines(stand)[0]) <= 80

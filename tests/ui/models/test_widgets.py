@@ -283,13 +283,13 @@ async def test_details_are_copied_and_a_monstrous_licence_is_cut() -> None:
 # -- key line -------------------------------------------------------------------------------------
 
 
-async def test_keys_that_would_be_text_are_not_offered_while_a_name_is_typed() -> None:
+async def test_while_a_name_is_typed_only_its_own_keys_are_offered() -> None:
     async with models_mode() as stand:
         await stand.press("p")
+        assert " ".join(drawn(stand.app).splitlines()[-1].split()) == "→ complete enter pull it esc leave it F1 help"
+        await stand.press("escape", "slash")
 
-        last = drawn(stand.app).splitlines()[-1]
-        assert "o load" not in last
-        assert last.endswith("F1 help")
+        assert " ".join(drawn(stand.app).splitlines()[-1].split()) == "enter keep it esc show all F1 help"
 
 
 async def test_a_remapped_key_is_shown_and_works() -> None:

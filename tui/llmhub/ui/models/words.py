@@ -15,6 +15,16 @@ _ABILITIES = ("tools", "thinking", "vision", "audio", "embedding", "insert", "im
 _BRIEF = {"thinking": "think", "embedding": "embed"}
 
 
+def fit_name(name: str, width: int) -> str:
+    """`name` in `width` columns: cut in its middle, because both its beginning and its tag tell it from others."""
+    if formats.cells(name) <= width:
+        return name
+    tail = min(len(name), max(1, width * 2 // 3))
+    while formats.cells(name[-tail:]) > max(1, width * 2 // 3):
+        tail -= 1
+    return f"{formats.fit(name, width - formats.cells(name[-tail:])).removesuffix('…')}…{name[-tail:]}"
+
+
 def of(text: str | None) -> str:
     """A word of the daemon's, or `—`."""
     return one_line(text) if text else UNKNOWN

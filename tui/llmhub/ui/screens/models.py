@@ -29,6 +29,7 @@ from llmhub.ui.models.rows import ModelRow, Order, arranged, rows_of
 from llmhub.ui.palette import BindingCommands
 from llmhub.ui.screens.confirm import Confirm
 from llmhub.ui.screens.details import DetailsScreen
+from llmhub.ui.widgets.ask_line import FilterLine, PullNameLine
 from llmhub.ui.widgets.error_strip import ErrorAction, ErrorStrip
 from llmhub.ui.widgets.key_line import KeyLine
 from llmhub.ui.widgets.model_table import ModelTable
@@ -94,15 +95,15 @@ class ModelsScreen(Screen[None]):
         """From the status bar to the keys."""
         yield StatusBar("models")
         yield Static(id="headline", markup=False)
-        yield Input(id="filter", placeholder="letters of the name; enter keeps them, esc shows all")
+        yield FilterLine(id="filter", placeholder="letters of the name")
         yield Vertical(id="pulls")
         yield ErrorStrip(id="strip")
         yield ModelTable(now=self._now, id="table")
         yield Static(id="placeholder", markup=False)
         yield Static(id="about", markup=False)
-        yield Input(
+        yield PullNameLine(
             id="pull-name",
-            placeholder="name to pull: qwen3:8b, hf.co/user/repo:Q4_K_M; enter pulls, esc leaves it",
+            placeholder="name of the model to pull: qwen3:8b, hf.co/user/repo:Q4_K_M",
             suggester=NameCompleter(lambda: self.hub),
         )
         yield KeyLine()

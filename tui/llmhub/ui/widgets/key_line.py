@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.binding import Binding
 from textual.content import Content
+from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -83,8 +84,12 @@ class KeyLine(Widget):
         """What works here and is meant to be shown; one key for each action."""
         seen: set[str] = set()
         out = []
+        focused = self.screen.focused
         for active in self.screen.active_bindings.values():
             binding = active.binding
+            typed = _character(binding.key)
+            if focused is not None and typed is not None and focused.check_consume_key(binding.key, typed):
+                continue  # there it is text
             if binding.show and active.enabled and binding.action not in seen:
                 seen.add(binding.action)
                 out.append(binding)
@@ -100,3 +105,8 @@ class KeyLine(Widget):
             if active.binding.action in {"help", "app.help"}:
                 return self._display(active.binding), active.binding.description, active.binding.key
         return None
+
+
+def _character(key: str) -> str | None:
+    """What a key types. Textual 8.2.8 does not know it of the slash, whose name in Unicode is another."""
+    return "/" if key == "slash" else key_to_character(key)

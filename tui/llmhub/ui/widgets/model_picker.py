@@ -244,7 +244,7 @@ class ModelPicker(ModalScreen[str | None]):
         while len(facts) > 2 and width - 2 - sum(len(fact) + 2 for fact in facts) < _LEAST_NAME:
             facts.pop(1 if len(facts) > 3 else 0)
         room = max(8, width - 2 - sum(len(fact) + 2 for fact in facts))
-        name = formats.fit(one_line(model.name), room)
+        name = words.fit_name(one_line(model.name), room)
         shown = Content(name + " " * (room - formats.cells(name)))
         hit = self.get_visual_style("model-picker--hit")
         shown = _highlighted(shown, match, hit, len(name)) if name == model.name else shown

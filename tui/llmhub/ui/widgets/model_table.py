@@ -42,7 +42,7 @@ class _Column:
 
 _WIDE = 100
 _COLUMNS = (
-    _Column("model", _REST, _REST, False, lambda row, _, __: one_line(row.name), Order.NAME),
+    _Column("model", _REST, _REST, False, lambda row, _, width: words.fit_name(one_line(row.name), width), Order.NAME),
     _Column("size", 9, 9, True, lambda row, _, __: formats.size(row.model.size_bytes), Order.SIZE),
     _Column("params", 0, 7, True, lambda row, _, __: words.of(row.model.parameter_size)),
     _Column("quant", 7, 8, False, lambda row, _, __: words.of(row.model.quantization)),

@@ -16,6 +16,7 @@ from llmhub import formats
 from llmhub.core.plain import one_line
 from llmhub.core.pull_queue import Pull, PullState
 from llmhub.core.pulls import PullPhase, PullProgress
+from llmhub.ui.models.words import fit_name
 
 _MOST_BAR, _LEAST_BAR = 24, 6
 _MOST_NAME, _LEAST_NAME = 40, 12
@@ -97,15 +98,16 @@ class PullLine(Widget, can_focus=True):
         room = width - len(keys) - 3 - 2
         told, told_style = told_words(pull)
         progress = pull.progress
-        bar = ""
-        name = formats.fit(one_line(pull.name), max(_LEAST_NAME, min(_MOST_NAME, room - formats.cells(told) - 2)))
+        bar, percent = "", ""
         if progress is not None and progress.fraction is not None and pull.state is not PullState.FAILED:
-            percent = formats.percent(progress.fraction)
-            cells = room - formats.cells(name) - formats.cells(told) - len(percent) - 5
-            if cells >= _LEAST_BAR:
-                bar = f"{formats.bar(progress.fraction, min(_MOST_BAR, cells))} {percent}  "
-            elif cells + _LEAST_BAR >= 0:
-                bar = f"{percent}  "
+            percent = f"{formats.percent(progress.fraction)}  "
+        rest = formats.cells(told) + len(percent) + 2
+        for_name = room - rest - (_LEAST_BAR + 1 if percent else 0)
+        name = fit_name(one_line(pull.name), max(_LEAST_NAME, min(_MOST_NAME, for_name)))
+        if percent:
+            cells = min(_MOST_BAR, room - formats.cells(name) - rest - 1)
+            bar = f"{formats.bar(progress.fraction, cells)} " if progress is not None and cells >= _LEAST_BAR else ""
+        bar += percent
         line = Content.assemble(
             (f" {sign} ", self.get_visual_style(f"pull-line--{sign_style}")),
             f"{name}  ",
