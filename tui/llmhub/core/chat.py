@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
+from llmhub.core.limits import DEFAULT_CONTEXT_TOKENS, DEFAULT_MAX_TOKENS
 from llmhub.core.places import Place
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -100,9 +101,6 @@ class SamplingParams:
 
 
 Think = bool | Literal["low", "medium", "high", "max"] | None
-
-DEFAULT_CONTEXT_TOKENS = 8192
-DEFAULT_MAX_TOKENS = 4096
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from llmhub.core.chat import DEFAULT_CONTEXT_TOKENS, DEFAULT_MAX_TOKENS
+from llmhub.core.limits import DEFAULT_CONTEXT_TOKENS, DEFAULT_MAX_TOKENS
 
 DEFAULT_OLLAMA_URL = "http://127.0.0.1:11434"
 DEFAULT_OPENROUTER_URL = "https://openrouter.ai/api/v1"
