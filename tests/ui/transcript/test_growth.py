@@ -9,7 +9,7 @@ from ui.transcript.sheets import Paper
 from ui.transcript.texts import chunks, document
 
 
-@pytest.mark.parametrize("first", range(0, 300, 50))
+@pytest.mark.parametrize("first", range(0, 200, 50))
 def test_any_cutting_of_the_stream_gives_the_rows_of_the_whole_text(first: int) -> None:
     for seed in range(first, first + 50):
         text = document(seed, lines=16)
@@ -78,7 +78,7 @@ def test_a_frame_at_token_20_000_does_no_more_than_one_at_token_1_000(shape: str
         paper.feed([text[len(have) - len(opening) : start * 4]])
         work = paper.document.renderer.work
         before = (work.blocks, work.rows, work.coloured)
-        for token in range(start, start + 300):
+        for token in range(start, start + 200):
             paper.feed([text[token * 4 : token * 4 + 4]])
         done[start] = Work(work.blocks - before[0], work.rows - before[1], work.coloured - before[2])
 
