@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from llmhub.chats.files import ChatFiles
 from llmhub.core.identity import new_id
 from llmhub.ledger.books import BookKeeper, local_now
 from llmhub.ledger.desk import Desk
@@ -54,6 +55,16 @@ def book_in_the_background(folder: str, acknowledged: str, limit: int = 500) -> 
         if keeper.record(turn).result(LIMIT_S):
             told.add(turn.id)
     keeper.close()
+
+
+def chat_for_ever(folder: str, acknowledged: str, limit: int = 5000) -> None:
+    """One chat that grows, one piece of text for each acknowledgement."""
+    files, told = ChatFiles(Path(folder), retry_s=None), Acknowledged(Path(acknowledged))
+    files.save("chat", [{"kind": "node", "id": "n", "role": "assistant"}]).result(LIMIT_S)
+    for _ in range(limit):
+        piece = new_id()
+        if files.save("chat", [{"kind": "more", "id": "n", "text": piece}]).result(LIMIT_S):
+            told.add(piece)
 
 
 def book_some(folder: str, acknowledged: str, count: int) -> None:

@@ -16,6 +16,7 @@ from llmhub.storage.records import SCHEMA
 
 TURN, CORRECTION = "turn", "correction"
 SUM_FIELDS = tuple(Sums.__dataclass_fields__)
+_PLACE_KINDS = {str(kind): kind for kind in PlaceKind}
 Rows = dict[BucketKey, Sums]
 
 
@@ -78,7 +79,7 @@ class FileRows:
     def rows(self) -> Rows:
         """By bucket."""
         if self._rows is None:
-            self._rows = {unpack_key(key): Sums(*figures) for key, figures in json.loads(self.packed)["rows"]}
+            self._rows = unpack_rows(json.loads(self.packed))
         return self._rows
 
     def plus(self, row: Row) -> FileRows:
@@ -167,12 +168,33 @@ class MonthRows:
 
     def __call__(self) -> tuple[Row, ...]:
         """The rows, in no particular order."""
+        if len(self.parts) == 1:
+            return tuple(row for row in self.parts[0].rows.items() if row[0].day.startswith(self.month))
         rows: Rows = {}
         for part in self.parts:
             for row in part.rows.items():
                 if row[0].day.startswith(self.month):
                     add_to(rows, row)
         return tuple(rows.items())
+
+
+def pack_rows(rows: Rows) -> dict[str, Any]:
+    """As JSON: each day and each key that days have in common stand there once."""
+    days = {day: number for number, day in enumerate(sorted({key.day for key in rows}))}
+    keys: dict[tuple[str | None, ...], int] = {}
+    packed = []
+    for key, sums in rows.items():
+        _, *rest = pack_key(key)
+        number = keys.setdefault(tuple(rest), len(keys))
+        packed.append([days[key.day], number, *(getattr(sums, name) for name in SUM_FIELDS)])
+    return {"days": list(days), "keys": list(keys), "rows": packed}
+
+
+def unpack_rows(packed: dict[str, Any]) -> Rows:
+    """From JSON. Trusted: its checksum was looked at, and it was written by a llmhub with the same sums and places."""
+    days = packed["days"]
+    keys = [(_PLACE_KINDS[kind], *rest) for kind, *rest in packed["keys"]]
+    return {BucketKey(days[day], *keys[key]): Sums(*figures) for day, key, *figures in packed["rows"]}
 
 
 def pack_key(key: BucketKey) -> list[str | None]:

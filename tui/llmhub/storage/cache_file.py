@@ -31,7 +31,7 @@ def read_cache(disk: Disk, path: Path) -> list[bytes]:
         return []
     finally:
         disk.close(fd)
-    parsed = (parse_line(line) for line in data.splitlines(keepends=True))
+    parsed = (parse_line(line + b"\n") for line in data.split(b"\n"))
     return [line.document for line in parsed if line and line.sound]
 
 
