@@ -13,6 +13,7 @@ from llmhub.ledger.desk import Desk
 from llmhub.storage.disk import Disk
 from llmhub.storage.layout import CLOSING
 from support.booking import Clock, booked_ids, recount, stock, sums, turns_in
+from support.ledger_jobs import Begun
 from support.nursery import Acknowledged, Nursery
 
 
@@ -34,6 +35,9 @@ def check(folder: Path, acknowledged: Acknowledged) -> list[str]:
     assert len(booked) == len(set(booked)), "a turn was booked twice"
     missing = set(acknowledged.ids()) - set(booked)
     assert not missing, f"{len(missing)} acknowledged turns are lost"
+    if Path(f"{acknowledged.path}.begun").exists():
+        unknown = set(Begun(str(acknowledged.path)).ids()) - set(booked)
+        assert not unknown, f"{len(unknown)} turns that were under way are not in the ledger"
     assert sums(totals) == recount(folder)
     assert turns_in(totals) == len(booked)
     for path in folder.glob("*.json"):

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmhub.chats.files import ChatFiles
 from llmhub.core.identity import new_id
+from llmhub.core.turns import Turn
 from llmhub.ledger.books import BookKeeper, local_now
 from llmhub.ledger.desk import Desk
 from llmhub.storage import tables  # so that a child that gives up its rights has tinydb already
@@ -27,6 +28,18 @@ def warm_up() -> None:
     """Nothing: importing this was it."""
 
 
+class Begun(Acknowledged):
+    """Turns whose intent is on disk: after a kill each is in the ledger, settled or interrupted."""
+
+    def __init__(self, acknowledged: str) -> None:
+        super().__init__(Path(f"{acknowledged}.begun"))
+
+    def add_begun(self, desk: Desk, turn: Turn) -> None:
+        """Write the intent, then say so."""
+        desk.begin(an_intent(turn), local_now())
+        self.add(turn.id)
+
+
 def a_desk(folder: str, disk: Disk | None = None) -> Desk:
     desk = Desk(Path(folder), disk or Disk(), local_now)
     desk.open()
@@ -36,10 +49,10 @@ def a_desk(folder: str, disk: Disk | None = None) -> Desk:
 
 def book_for_ever(folder: str, acknowledged: str, limit: int = 5000) -> None:
     """Intents and turns one after the other, each acknowledged when it is said to be durable."""
-    desk, told = a_desk(folder), Acknowledged(Path(acknowledged))
+    desk, told, begun = a_desk(folder), Acknowledged(Path(acknowledged)), Begun(acknowledged)
     for number in range(limit):
         turn = a_turn(number, place=CLOUD) if number % 3 else a_turn(number)
-        desk.begin(an_intent(turn), local_now())
+        begun.add_begun(desk, turn)
         if number % 3:
             desk.accepted(turn.id, f"gen-{number}", local_now())
         if desk.book(turn, local_now()):
@@ -112,10 +125,10 @@ def begin_and_stay(folder: str, acknowledged: str, cloud: bool) -> None:
 def die_at_call(folder: str, acknowledged: str, at: int, stop: bool = False) -> None:
     """A few turns; killed, or stopped as by Ctrl-Z, on entry to the `at`-th call of those that change something."""
     _die_at(at, signal.SIGSTOP if stop else signal.SIGKILL)
-    desk, told = a_desk(folder), Acknowledged(Path(acknowledged))
+    desk, told, begun = a_desk(folder), Acknowledged(Path(acknowledged)), Begun(acknowledged)
     for number in range(3):
         turn = a_turn(number)
-        desk.begin(an_intent(turn), local_now())
+        begun.add_begun(desk, turn)
         if desk.book(turn, local_now()):
             told.add(turn.id)
     desk.close()
