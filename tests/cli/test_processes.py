@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,9 @@ def streaming(daemon: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """`llmhub ask firehose`, once the first bytes of its reply have come."""
     command = [sys.executable, "-m", "llmhub", "ask", "firehose", "go on", *options]
     env = environment({"LLMHUB_OLLAMA_URL": daemon})
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+    # a suite that runs in the background of a shell ignores SIGINT, and its children would as well
+    wake = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, preexec_fn=wake) as process:
         assert process.stdout is not None
         assert process.stdout.read(8)
         try:

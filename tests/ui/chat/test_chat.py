@@ -526,3 +526,80 @@ async def test_ctrl_g_shows_and_hides_the_panel_and_the_choice_is_remembered() -
         await stand.pilot.press("ctrl+g")
 
         assert stand.chat.panel.display
+
+
+# -- two lanes beside each other, and getting about -----------------------------------------------
+
+
+async def test_equals_tells_what_was_really_sent_to_each_lane_and_d_how_the_answers_differ() -> None:
+    async with chat_app(two_models()) as stand:
+        await lanes(stand, "llama3.2:3b")
+        stand.host.will_say("qwen3:8b", TextDelta("same\nleft"), DONE)
+        stand.host.will_say("llama3.2:3b", TextDelta("same\nright"), DONE)
+        await stand.say("both")
+        await stand.done()
+
+        await stand.pilot.press("escape", "equals_sign")
+        await shows(stand.pilot, "≠ model")
+        assert "qwen3:8b  │  llama3.2:3b" in drawn(stand.app)
+        await stand.pilot.press("escape")
+        await stand.pilot.press("d")
+        await shows(stand.pilot, "- qwen3:8b   + llama3.2:3b")
+
+        screen = drawn(stand.app)
+        assert "-  left" in screen
+        assert "+  right" in screen
+
+
+async def test_ctrl_o_puts_a_letter_on_everything_and_the_letter_goes_there() -> None:
+    from llmhub.ui.screens.jump import JumpScreen
+
+    async with chat_app(two_models()) as stand:
+        await stand.say("go")
+        await stand.done()
+
+        await stand.pilot.press("ctrl+o")
+        await until(stand.pilot, lambda: isinstance(stand.app.screen, JumpScreen), "the letters")
+        assert " a " in drawn(stand.app)
+        await stand.pilot.press("a")
+        await until(stand.pilot, lambda: isinstance(stand.app.focused, Transcript), "the jump")
+
+
+async def test_find_marks_what_is_looked_for_and_escape_closes_it() -> None:
+    async with chat_app(two_models()) as stand:
+        stand.host.will_say("qwen3:8b", TextDelta("needle hay needle"), DONE)
+        await stand.say("go")
+        await stand.done()
+
+        await stand.pilot.press("escape", "slash")
+        await stand.pilot.press(*"needle")
+        await shows(stand.pilot, "of 2")
+        await stand.pilot.press("escape")
+
+        assert isinstance(stand.app.focused, Transcript)
+        assert "of 2" not in drawn(stand.app)
+
+
+async def test_every_action_of_the_screen_is_in_the_palette() -> None:
+    from llmhub.ui.chat.palette import COMMANDS
+    from llmhub.ui.screens.chat import ChatScreen
+
+    offered = {action.partition("(")[0] for _, action, _ in COMMANDS}
+    bound = {
+        binding.action.partition("(")[0]
+        for binding in ChatScreen.BINDINGS
+        if hasattr(binding, "action") and binding.action != "interrupt"
+    }
+
+    assert bound <= offered
+    assert all(hasattr(ChatScreen, f"action_{action}") for action in offered)
+
+
+async def test_a_slash_in_an_empty_prompt_opens_the_palette_and_later_ones_are_text() -> None:
+    async with chat_app(two_models()) as stand:
+        await stand.pilot.press("a", "slash")
+        assert stand.chat.prompt.text == "a/"
+        stand.chat.prompt.clear()
+        await stand.pilot.press("slash")
+
+        await until(stand.pilot, lambda: "CommandPalette" in type(stand.app.screen).__name__, "the palette")

@@ -26,6 +26,7 @@ from llmhub.ui.chat import flows
 from llmhub.ui.chat.costing import PanelKeeper
 from llmhub.ui.chat.palette import ChatCommands
 from llmhub.ui.chat.welcoming import pick_models, welcome_view
+from llmhub.ui.screens.opening import PROMPT_KEYS, Draft
 from llmhub.ui.transcript import Transcript, messages
 from llmhub.ui.widgets.chat_title import ChatTitle
 from llmhub.ui.widgets.cost_panel import CostPanel
@@ -47,8 +48,17 @@ log = logging.getLogger(__name__)
 WIDE_CELLS = 100
 """From this width on lanes stand side by side, and the costs beside them."""
 PANEL_CELLS = 41
-PROMPT_KEYS = ("enter send", "ctrl+j line", "esc stop", "ctrl+t lane", "ctrl+g costs", "ctrl+p commands")
-TRANSCRIPT_KEYS = ("j k turns", "y copy", "1-9 code", "e edit", "r again", "t thinking", "/ find", "i prompt")
+TRANSCRIPT_KEYS = (
+    "j k turns",
+    "y copy",
+    "1-9 code",
+    "e edit",
+    "r again",
+    "t thinking",
+    "i prompt",
+    "/ find",
+    "= differed",
+)
 
 
 class ChatScreen(Screen[None]):
@@ -67,7 +77,13 @@ class ChatScreen(Screen[None]):
         &.-narrow #middle { layout: vertical; }
         &.-narrow LaneBoard { layout: vertical; }
         &.-narrow LaneBoard > LaneView.-next { border-left: none; border-top: solid $panel-lighten-2; }
-        &.-narrow CostPanel { width: 1fr; height: auto; max-height: 7; border-left: none; border-top: solid $panel-lighten-2; }
+        &.-narrow CostPanel {
+            width: 1fr;
+            height: auto;
+            max-height: 7;
+            border-left: none;
+            border-top: solid $panel-lighten-2;
+        }
     }
     """
     HELP = "Type below and press enter. Esc goes to the transcript, i comes back. Ctrl+p lists every command."
@@ -131,6 +147,13 @@ class ChatScreen(Screen[None]):
         for problem in hub.services.problems:
             self.strip.show(problem)
         self._hub_changed()
+
+    def take(self, draft: Draft) -> None:
+        """Go on with what was typed before this screen was there."""
+        self._held_prompt = "\n\n".join(draft.sent) or None
+        self.prompt.put(draft.text)
+        self.prompt.move_cursor(draft.cursor)
+        self._hint()
 
     def failed(self, error: LLMHubError) -> None:
         """The services could not be made: say why, and stay."""
@@ -394,6 +417,14 @@ class ChatScreen(Screen[None]):
     def action_facts(self) -> None:
         """Every fact of the last turn."""
         self._flow(flows.facts)
+
+    def action_differed(self) -> None:
+        """What was really sent to each lane."""
+        self._flow(flows.what_differed)
+
+    def action_difference(self) -> None:
+        """How the last answers of two lanes differ."""
+        self._flow(flows.difference)
 
     def action_new_chat(self) -> None:
         """Begin a new chat with the same lanes."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.timer import Timer
 
@@ -39,6 +41,11 @@ class LaneBoard(Container):
         &.-stacked > LaneView.-next { border-left: none; border-top: solid $panel-lighten-2; }
     }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("equals_sign", "screen.differed", "what differed", id="lanes.differed", tooltip="What each lane got"),
+        Binding("d", "screen.difference", "difference", id="lanes.difference", tooltip="How two answers differ"),
+    ]
 
     def __init__(self) -> None:
         super().__init__(id="lanes")
