@@ -275,6 +275,14 @@ class World:
             return None
         return await asyncio.to_thread(memory_state, self.config.memory_bytes)
 
+    @staticmethod
+    def keyring() -> tuple[bool, str]:
+        """Whether the system's keyring can keep a key, and which one it is. Slow; not on the loop."""
+        from llmhub.settings.secrets import keyring_state
+
+        state = keyring_state()
+        return state.usable, state.words
+
     async def start_advice(self) -> StartAdvice:
         """What to do when no daemon answers."""
         from llmhub.core.daemon_start import start_advice

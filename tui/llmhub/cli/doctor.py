@@ -15,10 +15,9 @@ import click
 from llmhub import __version__, formats
 from llmhub.cli.options import Command, session
 from llmhub.cli.session import DONE, FAILED
+from llmhub.core.config import KEY_VARIABLE, OLLAMA_HOST
 from llmhub.core.errors import BackendError, LLMHubError
 from llmhub.core.places import is_loopback
-from llmhub.settings.config import OLLAMA_HOST
-from llmhub.settings.secrets import KEY_VARIABLE, keyring_state
 
 if TYPE_CHECKING:
     from llmhub.bootstrap import World
@@ -220,10 +219,10 @@ async def _secrets(world: World) -> list[Check]:
         return [Check("keyring", "ok", "not looked at in the demo")]
     if world.environ.get(KEY_VARIABLE, "").strip():
         return [Check("keyring", "ok", f"not needed: a key is in {KEY_VARIABLE}")]
-    state = await asyncio.to_thread(keyring_state)
-    if state.usable:
-        return [Check("keyring", "ok", state.words)]
-    return [Check("keyring", "note", state.words, f"set {KEY_VARIABLE} if you want cloud models")]
+    usable, words = await asyncio.to_thread(world.keyring)
+    if usable:
+        return [Check("keyring", "ok", words)]
+    return [Check("keyring", "note", words, f"set {KEY_VARIABLE} if you want cloud models")]
 
 
 async def _network(world: World) -> list[Check]:

@@ -15,6 +15,9 @@ from llmhub.core.limits import DEFAULT_CONTEXT_TOKENS, DEFAULT_MAX_TOKENS
 DEFAULT_OLLAMA_URL = "http://127.0.0.1:11434"
 DEFAULT_OPENROUTER_URL = "https://openrouter.ai/api/v1"
 DEFAULT_THEME = "graphite"
+OLLAMA_HOST = "OLLAMA_HOST"
+"""The variable that Ollama's own client reads for the address of its daemon."""
+KEY_VARIABLE = "OPENROUTER_API_KEY"
 
 _UNITS = {
     "": 1,

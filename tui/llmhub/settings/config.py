@@ -10,12 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from llmhub.core.config import Config
+from llmhub.core.config import OLLAMA_HOST, Config
 from llmhub.core.errors import ConfigError
 from llmhub.settings.keys import BY_NAME, KEYS, TABLES, Key
 from llmhub.settings.toml import Broken, line_of, read_tables
 
-OLLAMA_HOST = "OLLAMA_HOST"
 MAX_FILE_BYTES = 1_000_000
 """More is no settings file; it is not read at all."""
 

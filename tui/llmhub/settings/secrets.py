@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from llmhub.core.config import KEY_VARIABLE
 from llmhub.core.errors import ConfigError
 
-KEY_VARIABLE = "OPENROUTER_API_KEY"
 _SERVICE = "llmhub"
 _ENTRY = "openrouter"
 
