@@ -52,7 +52,7 @@ class ErrorStrip(Vertical, can_focus=True):
         display: none;
         background: $error-muted;
         &.-told { display: block; }
-        &:focus, &:focus-within { background: $error-muted 70%; text-style: none; }
+        &:focus > #error-line { text-style: bold; }
         & > .error-strip--sign { color: $text-error; text-style: bold; }
         & > .error-strip--dim { color: $foreground-muted; }
         & > #error-line { height: auto; max-height: 3; }

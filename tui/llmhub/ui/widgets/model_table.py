@@ -72,6 +72,7 @@ class ModelTable(ScrollView, can_focus=True):
         "model-table--header",
         "model-table--sorted",
         "model-table--cursor",
+        "model-table--mark",
         "model-table--hover",
         "model-table--local",
         "model-table--cloud",
@@ -86,13 +87,13 @@ class ModelTable(ScrollView, can_focus=True):
         scrollbar-size-vertical: 1;
         & > .model-table--header { color: $foreground-muted; }
         & > .model-table--sorted { color: $foreground-muted; text-style: underline; }
-        & > .model-table--cursor { background: $surface-lighten-1; }
-        & > .model-table--hover { background: $boost; }
+        & > .model-table--cursor { background: $panel; text-style: bold; }
+        & > .model-table--mark { color: $text-accent; text-style: bold; }
+        & > .model-table--hover { background: $surface; }
         & > .model-table--local { color: $cost-local; }
         & > .model-table--cloud { color: $cost-cloud; }
         & > .model-table--dim { color: $foreground-muted; }
         & > .model-table--job { color: $text-accent; }
-        &:focus > .model-table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
     }
     """
 
@@ -173,35 +174,36 @@ class ModelTable(ScrollView, can_focus=True):
             segments.append(Segment(" " * blanks, self.rich_style))
             title = column.title if len(column.title) <= cells else column.title[:cells]
             blank = " " * (cells - len(title))
-            style = self.rich_style + (sorted_style if column.order is self.order else plain_style)
+            style = sorted_style if column.order is self.order else plain_style
             named = Segment(title, style)
             filler = Segment(blank, self.rich_style)
             segments += [filler, named] if column.right else [named, filler]
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
     def _line(self, row: ModelRow, at: int, width: int) -> Strip:
-        base, over = self.rich_style, Style()
+        base = self.rich_style
         if row.name == self.cursor:
-            over = self._part("cursor")
+            base = self._part("cursor")
         elif at == self._hovered:
-            over = self._part("hover")
+            base = self._part("hover")
+        marked = row.name == self.cursor and self.has_focus  # not by colour alone
         now = self._now()
         local = row.model.place.is_local
         segments = [
-            Segment(" ", base + over),
-            Segment(f"{row.model.place.sign} ", base + self._part("local" if local else "cloud") + _ground(over)),
+            Segment("▌", self._ink("mark", base)) if marked else Segment(" ", base),
+            Segment(f"{row.model.place.sign} ", self._ink("local" if local else "cloud", base)),
         ]
         for column, cells, blanks in self._columns(width):
-            segments.append(Segment(" " * blanks, base + over))
+            segments.append(Segment(" " * blanks, base))
             text = formats.fit(column.text(row, now, cells), cells)
             text = " " * (cells - cell_len(text)) + text if column.right else set_cell_size(text, cells)
-            style = base + over
+            style = base
             if column.title == "loaded" and row.job is not None:
-                style = base + self._part("job") + _ground(over)
+                style = self._ink("job", base)
             elif text.strip() == words.UNKNOWN or (not local and column.title == "loaded"):
-                style = base + self._part("dim") + _ground(over)
+                style = self._ink("dim", base)
             segments.append(Segment(text, style))
-        return Strip(segments).adjust_cell_length(width, base + over)
+        return Strip(segments).adjust_cell_length(width, base)
 
     @staticmethod
     def _columns(width: int) -> list[tuple[_Column, int, int]]:
@@ -221,7 +223,11 @@ class ModelTable(ScrollView, can_focus=True):
         return [(column, left() if cells == _REST else cells, blanks) for column, cells, blanks in shown]
 
     def _part(self, name: str) -> Style:
-        return self.get_component_rich_style(f"model-table--{name}", partial=True)
+        return self.get_visual_style(f"model-table--{name}").rich_style
+
+    def _ink(self, name: str, base: Style) -> Style:
+        """`base` in the colour of a part."""
+        return base + Style(color=self._part(name).color)
 
     # -- changing -----------------------------------------------------------------------------
 
@@ -242,6 +248,14 @@ class ModelTable(ScrollView, can_focus=True):
         """Say which row it is on."""
         self.refresh()
         self.post_message(self.Highlighted(self, self.row))
+
+    def on_focus(self) -> None:
+        """The mark at the cursor says that keys come here."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """And that they do not."""
+        self.refresh()
 
     def on_resize(self) -> None:
         """The cursor stays in sight."""
@@ -311,8 +325,3 @@ class ModelTable(ScrollView, can_focus=True):
             self.scroll_to(y=at, animate=False, force=True)
         elif at >= top + height:
             self.scroll_to(y=at - height + 1, animate=False, force=True)
-
-
-def _ground(style: Style) -> Style:
-    """Only the background of `style`: a colour that means something stays."""
-    return Style(bgcolor=style.bgcolor)

@@ -47,8 +47,8 @@ class PullLine(Widget, can_focus=True):
         & > .pull-line--warning { color: $text-warning; }
         & > .pull-line--error { color: $text-error; }
         & > .pull-line--key { color: $text-accent; text-style: bold; }
-        &:focus { background: $boost; }
-        &:hover { background: $boost; }
+        &:hover { background: $surface; }
+        &:focus { background: $panel; text-style: bold; }
     }
     """
 

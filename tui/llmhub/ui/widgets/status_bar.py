@@ -66,7 +66,7 @@ class StatusBar(Widget):
         background: $panel;
         & > .status-bar--active { color: $text-accent; text-style: bold underline; }
         & > .status-bar--mode { color: $foreground; }
-        & > .status-bar--mark { color: $text-warning; text-style: bold reverse; }
+        & > .status-bar--mark { color: $background; background: $text-warning; text-style: bold; }
         & > .status-bar--local { color: $cost-local; }
         & > .status-bar--dim { color: $foreground-muted; }
         & > .status-bar--missing { color: $text-warning; }
