@@ -98,10 +98,10 @@ async def test_a_prompt_sent_at_the_first_frame_is_asked_as_soon_as_there_is_a_m
 
 async def test_a_mode_asked_for_at_the_first_frame_is_gone_to_when_it_can_be() -> None:
     async with opening(FakeHost(installed_model("a:1b"))) as (app, pilot):
-        await pilot.press("f3")
+        await pilot.press("f4")
         modes = [app.current_mode]
         await opened(app, pilot)
-        await until(pilot, lambda: app.current_mode == "models", "the models")
+        await until(pilot, lambda: app.current_mode == "costs", "the costs")
 
         assert modes == ["opening"]
         assert app.screen_stack_of("opening") == []
