@@ -603,3 +603,14 @@ async def test_a_slash_in_an_empty_prompt_opens_the_palette_and_later_ones_are_t
         await stand.pilot.press("slash")
 
         await until(stand.pilot, lambda: "CommandPalette" in type(stand.app.screen).__name__, "the palette")
+
+
+async def test_the_panel_gives_way_to_lanes_that_would_become_too_narrow() -> None:
+    async with chat_app(two_models()) as stand:
+        await lanes(stand, "llama3.2:3b")
+        assert stand.chat.panel.display
+        await lanes(stand, "qwen3:8b")
+
+        assert not stand.chat.panel.display
+        await stand.pilot.press("ctrl+g")
+        assert stand.chat.panel.display

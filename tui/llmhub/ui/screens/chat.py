@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 WIDE_CELLS = 100
 """From this width on lanes stand side by side, and the costs beside them."""
 PANEL_CELLS = 41
+LANE_CELLS = 36
+"""The panel stays beside the lanes only where each keeps this many columns, unless the person asked for it."""
 TRANSCRIPT_KEYS = (
     "j k turns",
     "y copy",
@@ -217,6 +219,7 @@ class ChatScreen(Screen[None]):
         self.call_later(self._follow)
 
     async def _follow(self) -> None:
+        self._place_panel()
         await self.board.sync()
         self._title()
         self._hint()
@@ -521,8 +524,9 @@ class ChatScreen(Screen[None]):
         self._place_panel()
 
     def _place_panel(self) -> None:
-        wide = self.size.width >= WIDE_CELLS
-        self.panel.display = wide if self._panel_wanted is None else self._panel_wanted
+        lanes = max(1, len(self.session.chat.lanes)) if self.session is not None else 1
+        room = self.size.width >= WIDE_CELLS and (self.size.width - PANEL_CELLS) // lanes >= LANE_CELLS
+        self.panel.display = room if self._panel_wanted is None else self._panel_wanted
         self.costs.rest()
 
     def _flow(self, flow: flows.Flow) -> None:
