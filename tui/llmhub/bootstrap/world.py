@@ -112,14 +112,13 @@ class World:
         Raises:
             ConfigError: for a proxy or an address that cannot be used.
         """
-        from llmhub.chats.files import ChatFiles
+        await self.__aenter__()
+        await asyncio.to_thread(self._load)
         from llmhub.core.hub import Services
 
-        await self.__aenter__()
         self.found_themes = await asyncio.to_thread(self.themes)
         self.problems += self.found_themes.problems
         ledger = await self.ledger()
-        self._chats = ChatFiles(self.places.chats)
         return Services(
             host=self.host,
             registry=self.registry,
@@ -138,6 +137,15 @@ class World:
             start_advice=await self.start_advice(),
             exports=self.places.exports,
         )
+
+    def _load(self) -> None:
+        """Import what `connect` needs and make the client, in a thread: on the loop the first keys would wait 0.3 s."""
+        import llmhub.chats.files
+        import llmhub.core.hub
+        import llmhub.ledger.books
+        import llmhub.machine.identity  # noqa: F401 - each is used later, by name
+
+        _ = self.host, self.registry
 
     # -- the outside ----------------------------------------------------------------------------
 
