@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
@@ -20,9 +19,9 @@ from textual.widgets import Input, Static
 from llmhub.core.errors import BackendError, LLMHubError
 from llmhub.core.host_jobs import JobKind
 from llmhub.core.plain import one_line
-from llmhub.core.pull_queue import PullState
 from llmhub.ui.models import words
 from llmhub.ui.models.deleting import delete_question
+from llmhub.ui.models.failures import FailureTeller
 from llmhub.ui.models.naming import NameCompleter, wrong_name
 from llmhub.ui.models.placeholder import placeholder
 from llmhub.ui.models.rows import ModelRow, Order, arranged, rows_of
@@ -34,6 +33,7 @@ from llmhub.ui.widgets.error_strip import ErrorAction, ErrorStrip
 from llmhub.ui.widgets.key_line import KeyLine
 from llmhub.ui.widgets.model_table import ModelTable
 from llmhub.ui.widgets.pull_line import PullLine
+from llmhub.ui.widgets.pull_lines import PullLines
 from llmhub.ui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ class ModelsScreen(Screen[None]):
         self._now = now
         self._order = Order.LAST_USED
         self._stops: list[Callable[[], None]] = []
-        self._told_pulls: dict[str, BackendError] = {}
-        self._told_daemon: BackendError | None = None
+        self._failures = FailureTeller()
+        self._wrong_name: LLMHubError | None = None
         self._listed = False
         self._alive = False
 
@@ -96,7 +96,7 @@ class ModelsScreen(Screen[None]):
         yield StatusBar("models")
         yield Static(id="headline", markup=False)
         yield FilterLine(id="filter", placeholder="letters of the name")
-        yield Vertical(id="pulls")
+        yield PullLines(id="pulls")
         yield ErrorStrip(id="strip")
         yield ModelTable(now=self._now, id="table")
         yield Static(id="placeholder", markup=False)
@@ -150,7 +150,8 @@ class ModelsScreen(Screen[None]):
 
     def _changed(self) -> None:
         if self.is_mounted and self.is_current:
-            self._tell_daemon()
+            if self.hub is not None:
+                self._failures.tell_daemon(self.strip, self.hub, self._copy)
             self._draw()
 
     def _tick(self) -> None:
@@ -196,67 +197,11 @@ class ModelsScreen(Screen[None]):
         lines = [Content.assemble((name, "bold"), first[len(name) :]), *(Content(line) for line in rest)]
         self.query_one("#about", Static).update(Content("\n").join(lines))
 
-    def _tell_daemon(self) -> None:
-        """The daemon's failure stands in the strip while models of it are still listed, else in the placeholder."""
-        hub = self.hub
-        error = hub.state.error if hub is not None and hub.state.installed else None
-        if error is self._told_daemon or hub is None:
-            return
-        if self._told_daemon is not None:
-            self.strip.clear(self._told_daemon)
-        if error is not None:
-            advice = hub.services.start_advice
-            actions = [ErrorAction("look again", hub.watch.poke)]
-            if advice is not None and advice.command:
-                actions.append(ErrorAction(f"copy: {advice.command}", lambda: self._copy(advice.command or "")))
-            self.strip.show(error, actions)
-        self._told_daemon = error
-
     def _pulls_changed(self) -> None:
         if not self.is_mounted or not self.is_current or self.hub is None:
             return
-        pulls = self.hub.pulls.pulls
-        region = self.query_one("#pulls", Vertical)
-        lines = {line.name_of_model: line for line in region.query(PullLine)}
-        if [*lines] != [pull.name for pull in pulls]:
-            self.call_later(self._rebuild_pulls)
-        for pull in pulls:
-            if (line := lines.get(pull.name)) is not None:
-                line.pull = pull
-        self._tell_pulls()
-
-    async def _rebuild_pulls(self) -> None:
-        """One line for each pull, in their order; the lines that stay keep the focus."""
-        if self.hub is None:
-            return
-        region = self.query_one("#pulls", Vertical)
-        names = [pull.name for pull in self.hub.pulls.pulls]
-        lines = {line.name_of_model: line for line in region.query(PullLine)}
-        had_focus = isinstance(self.focused, PullLine)
-        await region.remove_children([line for name, line in lines.items() if name not in names])
-        await region.mount_all([PullLine(p) for p in self.hub.pulls.pulls if p.name not in lines])
-        order = {name: at for at, name in enumerate(names)}
-        region.sort_children(key=lambda line: order.get(getattr(line, "name_of_model", ""), len(order)))
-        if had_focus and not isinstance(self.focused, PullLine):
-            self.table.focus()
-
-    def _tell_pulls(self) -> None:
-        hub = self.hub
-        if hub is None:
-            return
-        failed = {p.name: p.error for p in hub.pulls.pulls if p.state is PullState.FAILED and p.error is not None}
-        for name, error in list(self._told_pulls.items()):
-            if failed.get(name) is not error:
-                self.strip.clear(error)
-                del self._told_pulls[name]
-        for name, error in failed.items():
-            if name not in self._told_pulls:
-                self._told_pulls[name] = error
-                actions = [
-                    ErrorAction("pull again", lambda name=name: hub.pulls.resume(name)),  # type: ignore[misc]
-                    ErrorAction("leave it", lambda name=name: hub.pulls.cancel(name)),  # type: ignore[misc]
-                ]
-                self.strip.show(error, actions)
+        self.query_one(PullLines).show(self.hub.pulls.pulls)
+        self._failures.tell_pulls(self.strip, self.hub)
 
     # -- messages -----------------------------------------------------------------------------
 
@@ -288,10 +233,11 @@ class ModelsScreen(Screen[None]):
         if not name or self.hub is None:
             self.action_back()
         elif (problem := wrong_name(name)) is not None:
+            self._wrong_name = problem
             self.strip.show(problem)
         else:
-            self.strip.clear()
-            self._told_daemon = None
+            if self._wrong_name is not None:
+                self.strip.clear(self._wrong_name)
             self._close_pull_name()
             self.hub.pulls.add(name)
 
@@ -304,6 +250,10 @@ class ModelsScreen(Screen[None]):
     def _left(self, event: PullLine.Left) -> None:
         if self.hub is not None:
             self.hub.pulls.cancel(event.name)
+
+    @on(PullLines.FocusLost)
+    def _pull_focus_lost(self) -> None:
+        self._to_table()
 
     @on(PullLine.PutFirst)
     def _put_first(self, event: PullLine.PutFirst) -> None:
@@ -391,12 +341,12 @@ class ModelsScreen(Screen[None]):
 
     def action_hold(self) -> None:
         """Pause the pull that runs, or go on with the first that does not."""
-        if (name := self._pull_meant(running_first=True)) is not None and self.hub is not None:
+        if (name := self._pull_meant()) is not None and self.hub is not None:
             self.hub.pulls.toggle(name)
 
     def action_leave_pull(self) -> None:
         """Take the pull that runs, or else the first one, out of the queue."""
-        if (name := self._pull_meant(running_first=True)) is not None and self.hub is not None:
+        if (name := self._pull_meant()) is not None and self.hub is not None:
             self.hub.pulls.cancel(name)
 
     def action_copy(self) -> None:
@@ -431,12 +381,11 @@ class ModelsScreen(Screen[None]):
 
             self.strip.show(error, [ErrorAction("try again", retry)])
 
-    def _pull_meant(self, *, running_first: bool) -> str | None:
+    def _pull_meant(self) -> str | None:
         hub = self.hub
         if hub is None or not hub.pulls.pulls:
             return None
-        active = hub.pulls.active if running_first else None
-        return (active or hub.pulls.pulls[0]).name
+        return (hub.pulls.active or hub.pulls.pulls[0]).name
 
     def _sort_by(self, order: Order) -> None:
         self._order = order

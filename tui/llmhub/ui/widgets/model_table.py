@@ -19,43 +19,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from llmhub import formats
-from llmhub.core.plain import one_line
 from llmhub.ui.models import words
+from llmhub.ui.models.columns import SIGN_CELLS, columns_at
 from llmhub.ui.models.rows import ModelRow, Order
-
-_REST = -1
-"""The width of the column that takes what is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    title: str
-    width: int
-    """In cells; 0 where it is not shown."""
-    wide: int
-    """The same from `_WIDE` cells of the table on."""
-    right: bool
-    text: Callable[[ModelRow, datetime, int], str]
-    """The cell, from the row, the moment and the width."""
-    order: Order | None = None
-
-
-_WIDE = 100
-_COLUMNS = (
-    _Column("model", _REST, _REST, False, lambda row, _, width: words.fit_name(one_line(row.name), width), Order.NAME),
-    _Column("size", 9, 9, True, lambda row, _, __: formats.size(row.model.size_bytes), Order.SIZE),
-    _Column("params", 0, 7, True, lambda row, _, __: words.of(row.model.parameter_size)),
-    _Column("quant", 7, 8, False, lambda row, _, __: words.of(row.model.quantization)),
-    _Column("context", 7, 8, True, lambda row, _, __: formats.count(row.model.context_trained)),
-    _Column("can", 8, 15, False, lambda row, _, width: words.abilities(row.model.capabilities, width)),
-    _Column("tok/s", 6, 6, True, lambda row, _, __: words.decode(row.decode_per_s)),
-    _Column("last used", 0, 10, True, lambda row, now, _: words.last_used(row.last_used, now), Order.LAST_USED),
-    _Column("loaded", 10, 15, False, words.loaded),
-)
-_SIGN = 3
-_LEAST_NAME = 12
-_GIVE_WAY = ("can", "context", "quant", "tok/s", "loaded", "size")
-"""What is left out where there is no room, the least important first."""
 
 
 class ModelTable(ScrollView, can_focus=True):
@@ -169,8 +135,8 @@ class ModelTable(ScrollView, can_focus=True):
     def _head(self, width: int) -> Strip:
         plain_style = self._part("header")
         sorted_style = self._part("sorted")
-        segments = [Segment(" " * _SIGN, self.rich_style)]
-        for column, cells, blanks in self._columns(width):
+        segments = [Segment(" " * SIGN_CELLS, self.rich_style)]
+        for column, cells, blanks in columns_at(width):
             segments.append(Segment(" " * blanks, self.rich_style))
             title = column.title if len(column.title) <= cells else column.title[:cells]
             blank = " " * (cells - len(title))
@@ -193,7 +159,7 @@ class ModelTable(ScrollView, can_focus=True):
             Segment("▌", self._ink("mark", base)) if marked else Segment(" ", base),
             Segment(f"{row.model.place.sign} ", self._ink("local" if local else "cloud", base)),
         ]
-        for column, cells, blanks in self._columns(width):
+        for column, cells, blanks in columns_at(width):
             segments.append(Segment(" " * blanks, base))
             text = formats.fit(column.text(row, now, cells), cells)
             text = " " * (cells - cell_len(text)) + text if column.right else set_cell_size(text, cells)
@@ -204,23 +170,6 @@ class ModelTable(ScrollView, can_focus=True):
                 style = self._ink("dim", base)
             segments.append(Segment(text, style))
         return Strip(segments).adjust_cell_length(width, base)
-
-    @staticmethod
-    def _columns(width: int) -> list[tuple[_Column, int, int]]:
-        """The columns that fit, each with its cells and the blanks before it."""
-        wide = width >= _WIDE
-        shown = [
-            (c, c.wide if wide else c.width, 0 if not at else 1 if c.right else 2) for at, c in enumerate(_COLUMNS)
-        ]
-        shown = [(column, cells, blanks) for column, cells, blanks in shown if cells]
-
-        def left() -> int:
-            return width - _SIGN - sum(max(0, cells) + blanks for _, cells, blanks in shown)
-
-        for title in _GIVE_WAY:
-            if left() < _LEAST_NAME:
-                shown = [entry for entry in shown if entry[0].title != title]
-        return [(column, left() if cells == _REST else cells, blanks) for column, cells, blanks in shown]
 
     def _part(self, name: str) -> Style:
         return self.get_visual_style(f"model-table--{name}").rich_style
@@ -300,8 +249,8 @@ class ModelTable(ScrollView, can_focus=True):
         self.refresh()
 
     def _order_at(self, x: int) -> Order | None:
-        left = _SIGN
-        for column, cells, blanks in self._columns(self.scrollable_content_region.width):
+        left = SIGN_CELLS
+        for column, cells, blanks in columns_at(self.scrollable_content_region.width):
             if left + blanks <= x < left + blanks + cells:
                 return column.order
             left += blanks + cells
