@@ -60,6 +60,7 @@ SHAPES = {
     "table": ("| a | b |\n|---|---|\n", "| one cell | another `cell` |\n"),
     "quote": ("", "> a quote that never ends\n>\n"),
     "paragraph": ("", "words and *more* words without any empty line between them "),
+    "paragraph of lines": ("", "words and *more* words, then a line end\n"),
     "line of code": ("```\n", "abcdefgh "),
     "html": ("<!--\n", "a comment nobody closes\n"),
 }

@@ -376,6 +376,16 @@ async def test_a_selection_stays_on_its_words_while_the_reply_grows() -> None:
         assert app.screen.get_selected_text() == "Answer 3."
 
 
+async def test_another_width_drops_a_selection_whose_rows_are_gone() -> None:
+    async with shown(reply("some words that wrap at this width for sure"), size=(31, 8)) as (app, _, pilot):
+        await drag(pilot, (1, 1), (6, 2))
+
+        await pilot.resize_terminal(60, 8)
+        await settled(pilot)
+
+        assert app.screen.get_selected_text() is None
+
+
 async def test_wide_characters_are_selected_where_they_are_seen() -> None:
     async with shown(reply("日本語テキスト"), size=(40, 8)) as (app, _, pilot):
         await drag(pilot, (3, 1), (5, 1))

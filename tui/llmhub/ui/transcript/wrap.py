@@ -97,8 +97,7 @@ def _cut_wide(text: str, width: int, *, anywhere: bool) -> list[Range]:
         word = piece[0]
         size = cell_len(word)
         if word[0] == " " and not anywhere:
-            if cells + size <= width or start == piece.start():
-                cells += size
+            cells += size
             continue
         if cells + size > width:
             if end > start:
