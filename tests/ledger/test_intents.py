@@ -193,6 +193,22 @@ def test_files_of_intents_do_not_grow_for_ever(folder: Path) -> None:
     assert len(stock(folder / "intents.json")) < 400
 
 
+def test_a_file_of_intents_never_begins_anew_while_a_turn_is_under_way(folder: Path) -> None:
+    desk, clock = opened(folder), Clock()
+    long = a_turn(1)
+    desk.begin(an_intent(long), clock())
+    for number in range(200):
+        turn = replace(a_turn(number), id=f"{number:026d}")
+        desk.begin(an_intent(turn), clock())
+        desk.book(turn, clock())
+    assert (folder / "intents.json").stat().st_size > COMPACT_BYTES
+    abandon(desk)
+
+    opened(folder).close()
+
+    assert booked_ids(folder).count(long.id) == 1
+
+
 def test_an_intent_that_could_not_be_written_is_written_later_unless_its_turn_is_booked(folder: Path) -> None:
     class Full(Disk):
         full = True

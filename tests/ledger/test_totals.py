@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tinydb import TinyDB
 
 from llmhub.core.places import THIS_MACHINE
 from llmhub.core.totals import Sums
 from llmhub.ledger import cache
 from llmhub.ledger.desk import Desk
 from llmhub.ledger.history import History
+from llmhub.storage.cache_file import seal, write_cache
 from llmhub.storage.disk import Disk
 from llmhub.storage.layout import CLOSING
+from llmhub.storage.records import parse_line
 from support.booking import CLOUD, Clock, a_turn, booked_ids, recount, sums, turns_in
 from support.disks import CountingDisk
 
@@ -160,6 +163,17 @@ def test_a_spoilt_cache_is_counted_again(folder: Path, spoil: str) -> None:
     assert sums(opened(folder).totals) == recount(folder)
 
 
+def test_a_cache_of_a_llmhub_with_other_sums_is_counted_again(folder: Path) -> None:
+    booked(folder, 5)
+    path = folder / TOTALS
+    documents = [parsed.document for line in path.read_bytes().splitlines(True) if (parsed := parse_line(line))]
+    first = json.loads(documents[0])
+    first["fields"] = first["fields"][::-1]
+    write_cache(Disk(), path, [seal({k: v for k, v in first.items() if k != "crc"}), *documents[1:]])
+
+    assert sums(opened(folder).totals) == recount(folder)
+
+
 def test_a_stale_cache_is_read_on_from(folder: Path) -> None:
     booked(folder, 5)
     stale = (folder / TOTALS).read_bytes()
@@ -226,6 +240,37 @@ def test_the_cache_is_saved_while_running_so_that_a_kill_costs_little(
 
     assert (folder / TOTALS).exists()
     assert turns_in(opened(folder).totals) == 20
+
+
+def test_turns_that_a_dead_process_left_uncounted_are_counted_when_its_file_is_taken_over(folder: Path) -> None:
+    first, second = opened(folder), opened(folder)
+    first.book(a_turn(1), Clock()())
+    second.poll()
+    first.book(a_turn(2), Clock()())
+    first.close()
+
+    second.book(a_turn(3), Clock()())
+
+    assert len(list(folder.glob("turns-*.json"))) == 1
+    assert turns_in(second.totals) == 3
+    assert sums(second.totals) == recount(folder)
+    second.close()
+
+
+def test_figures_that_another_program_changed_are_counted_as_they_are_now(folder: Path) -> None:
+    booked(folder, 3)
+    desk = opened(folder)
+    (path,) = folder.glob("turns-*.json")
+    with TinyDB(path) as stock_db:
+        stock_db.update(
+            {"num_ctx": 4096, "tokens": {"prompt": 9999, "completion": 999, "source": "daemon"}}, doc_ids=[2]
+        )
+
+    desk.book(a_turn(3), Clock()())
+
+    assert sums(desk.totals) == recount(folder)
+    assert turns_in(desk.totals) == 4
+    desk.close()
 
 
 # -- clocks -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tinydb import TinyDB
 
 from llmhub.core.errors import StorageError
 from llmhub.storage.append_file import AppendFile, failure
@@ -243,6 +244,47 @@ def test_a_file_that_could_not_be_put_back_is_put_back_before_the_next_append(tm
     file.append([record(2)])
 
     assert numbers(path) == [1, 2]
+
+
+def test_a_record_that_stands_there_whole_but_was_never_acknowledged_is_not_doubled(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    writes = {"left": -1}
+
+    def fail(name: str, _number: int) -> None:
+        if name == "sync" and writes["left"] >= 0:
+            raise OSError(errno.EIO, "gone")
+        if name == "write" and writes["left"] >= 0:
+            if writes["left"] == 0:
+                raise OSError(errno.EIO, "gone")
+            writes["left"] -= 1
+
+    file = claimed(path, CountingDisk(fail))
+    file.append([record(1)])
+    writes["left"] = 1  # the record is written, its sync fails, and so does putting the end back
+    with pytest.raises(StorageError):
+        file.append([record(2)])
+    assert numbers(path) == [1, 2]
+    writes["left"] = -1
+
+    file.append([record(2)])
+
+    assert numbers(path) == [1, 2]
+
+
+def test_what_another_program_did_to_the_file_is_noticed_before_the_next_append(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    file = claimed(path)
+    file.append([record(1)])
+    with TinyDB(path) as stock_db:
+        stock_db.insert(record(2))
+    file.append([record(3)])
+    path.write_bytes(path.read_bytes() + b"junk\n" * 500)
+    file.append([record(4)])
+    path.write_bytes(path.read_bytes().replace(b"turn-1", b"turn-7"))
+    file.append([record(5)])
+
+    assert numbers(path) == [7, 2, 3, 4, 5]
+    assert max(aside.read_bytes()[-5:] for aside in tmp_path.glob("*.cut-*")) == b"junk\n"
 
 
 def test_a_refused_record_leaves_no_trace(tmp_path: Path) -> None:
