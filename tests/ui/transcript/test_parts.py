@@ -12,6 +12,7 @@ from llmhub.ui.transcript import highlight
 from llmhub.ui.transcript.cleaning import LineEndings, copied, shown
 from llmhub.ui.transcript.heights import Heights
 from llmhub.ui.transcript.inline import LINK, styled
+from llmhub.ui.transcript.mending import mended
 from llmhub.ui.transcript.thumb import thumb
 from llmhub.ui.transcript.wrap import wrap
 from ui.transcript.sheets import COLOURED, Paper, page
@@ -230,6 +231,33 @@ def test_bold_italic_struck_and_code_have_their_looks() -> None:
     assert (looks["b"].bold, looks["i"].italic, looks["s"].strike) == (True, True, True)
     assert (looks["bi"].bold, looks["bi"].italic) == (True, True)
     assert looks["c"].color == COLOURED["inline-code"].color
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("a **bo", "a **bo**"),
+        ("a **bold*", "a **bold**"),
+        ("a **", "a"),
+        ("a **bold** b", "a **bold** b"),
+        ("2**3", "2**3"),
+        ("a `co", "a `co`"),
+        ("a `", "a"),
+        ("~~gone", "~~gone~~"),
+        ("**a** and **b ", "**a** and **b**"),
+        ("`**` x", "`**` x"),
+    ],
+)
+def test_what_a_growing_paragraph_opened_is_closed_for_the_eye(text: str, seen: str) -> None:
+    assert mended(text) == seen
+
+
+def test_a_finished_paragraph_is_read_as_it_is() -> None:
+    growing = Paper().feed(["a **bo"])
+    words = growing.text
+
+    assert words == "a bo\n"
+    assert growing.finish().text == "a **bo\n"
 
 
 # -- colours of code ------------------------------------------------------------------------------

@@ -333,6 +333,18 @@ async def test_a_click_on_a_link_tells_its_address() -> None:
     assert [m.url for m in told(app, Transcript.LinkClicked)] == ["https://example.org/sort"]  # type: ignore[attr-defined]
 
 
+async def test_a_link_under_the_mouse_tells_where_it_leads() -> None:
+    async with shown(reply("see [the bank](https://example.org/[b]) now")) as (_, view, pilot):
+        await pilot.hover(Transcript, offset=(8, 1))
+        await settled(pilot)
+        over = str(view.tooltip)
+        await pilot.hover(Transcript, offset=(2, 1))
+        await settled(pilot)
+
+        assert over == "https://example.org/%5Bb%5D"
+        assert view.tooltip is None
+
+
 # -- selection ------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from llmhub.ui.transcript import starts
 from llmhub.ui.transcript.cleaning import LineEndings
 from llmhub.ui.transcript.cursor import Cursor
 from llmhub.ui.transcript.leaves import CHUNK_LINES, TABLE_ROWS, Box, Kind, Leaf
+from llmhub.ui.transcript.mending import mended
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -102,7 +103,7 @@ class Blocks:
         if leaf is None:
             return []
         if leaf.kind is Kind.PARAGRAPH:
-            return [replace(leaf, text="\n".join(leaf.lines).strip(), lines=[], memo={})]
+            return [replace(leaf, text=mended("\n".join(leaf.lines).strip()), lines=[], memo={})]
         return [replace(leaf, lines=leaf.lines.copy())]
 
     def _copy(self) -> Blocks:

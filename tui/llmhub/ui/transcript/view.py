@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import events
+from textual.content import Content
 from textual.geometry import Offset
 from textual.selection import Selection
 
 from llmhub.ui.transcript import look, messages
-from llmhub.ui.transcript.cleaning import copied
+from llmhub.ui.transcript.cleaning import copied, shown
 from llmhub.ui.transcript.code import COPY
 from llmhub.ui.transcript.conversation import Conversation
 from llmhub.ui.transcript.document import Spot
@@ -43,6 +44,9 @@ class Transcript(Conversation, can_focus=True):
     FindRequested = messages.FindRequested
     FindMoved = messages.FindMoved
     BackToPrompt = messages.BackToPrompt
+
+    _hovered: str | None = None
+    """The address under the mouse."""
 
     # -- turns --------------------------------------------------------------------------------
 
@@ -236,6 +240,13 @@ class Transcript(Conversation, can_focus=True):
             self._offer(self.code_block(key, meta[COPY]), f"code block {meta[COPY]}")
         elif key is not None and (number := self._document.number(key)) is not None:
             self._mark(number, scroll=False)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """A link tells where it leads before it is clicked: its words are the model's."""
+        address = event.style.meta.get(LINK) if event.style else None
+        if address != self._hovered:
+            self._hovered = address
+            self.tooltip = Content(shown(address)) if address else None
 
     def _select_around(self, event: events.Click) -> None:
         _, offset = self.screen.get_widget_and_offset_at(event.screen_x, event.screen_y)
