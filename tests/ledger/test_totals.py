@@ -169,7 +169,10 @@ def test_a_cache_of_a_llmhub_with_other_sums_is_counted_again(folder: Path) -> N
     documents = [parsed.document for line in path.read_bytes().splitlines(True) if (parsed := parse_line(line))]
     first = json.loads(documents[0])
     first["fields"] = first["fields"][::-1]
-    write_cache(Disk(), path, [seal({k: v for k, v in first.items() if k != "crc"}), *documents[1:]])
+    rows = json.loads(documents[2])
+    rows["rows"] = [[day, key, *figures[::-1]] for day, key, *figures in rows["rows"]]
+    others = [seal({k: v for k, v in document.items() if k != "crc"}) for document in (first, rows)]
+    write_cache(Disk(), path, [others[0], documents[1], others[1]])
 
     assert sums(opened(folder).totals) == recount(folder)
 
