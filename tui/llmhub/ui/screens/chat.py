@@ -26,6 +26,7 @@ from llmhub.ui.chat import flows
 from llmhub.ui.chat.costing import PanelKeeper
 from llmhub.ui.chat.palette import ChatCommands
 from llmhub.ui.chat.welcoming import pick_models, welcome_view
+from llmhub.ui.painting import FrontCompositor
 from llmhub.ui.screens.opening import PROMPT_KEYS, Draft
 from llmhub.ui.transcript import Transcript, messages
 from llmhub.ui.widgets.chat_title import ChatTitle
@@ -101,6 +102,7 @@ class ChatScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._compositor = FrontCompositor()
         self.hub: Hub | None = None
         self.session: ChatSession | None = None
         self.board = LaneBoard()
