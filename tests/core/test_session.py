@@ -305,7 +305,7 @@ async def test_a_prompt_too_long_can_be_asked_again_with_a_larger_context_or_wit
 async def test_an_error_of_llmhubs_own_ends_one_lane_and_not_the_session() -> None:
     opened = await open_with("a:1b")
 
-    async def broken(_: str) -> ModelDetails:
+    async def broken(model: str) -> ModelDetails:
         raise KeyError("bug")
 
     opened.host.details = broken  # type: ignore[method-assign]
