@@ -12,8 +12,9 @@ import pytest
 from tinydb import TinyDB
 
 from llmhub.core.errors import StorageError
-from llmhub.storage.append_file import AppendFile, failure
+from llmhub.storage.append_file import AppendFile
 from llmhub.storage.disk import Disk, LockState
+from llmhub.storage.faults import failure
 from llmhub.storage.layout import CLOSING, HEADER
 from llmhub.storage.owned import OwnedFile
 from llmhub.storage.reading import Reading, in_order, newest_first, read_on

@@ -11,8 +11,9 @@ from llmhub.chats.entries import Entry, from_records, merged, to_records
 from llmhub.chats.summaries import CHAT_FILES, Summaries
 from llmhub.core.conversations import Chat, ChatSummary
 from llmhub.core.errors import StorageError
-from llmhub.storage.append_file import AppendFile, failure
+from llmhub.storage.append_file import AppendFile
 from llmhub.storage.disk import Disk
+from llmhub.storage.faults import failure
 from llmhub.storage.mending import read_and_mend
 from llmhub.storage.notices import Notices
 from llmhub.storage.owned import OwnedFile

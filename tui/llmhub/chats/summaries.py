@@ -15,9 +15,10 @@ from pathlib import Path
 
 from llmhub.chats.entries import Entry, from_records
 from llmhub.core.conversations import ChatSummary
-from llmhub.storage.append_file import AppendFile, Repair
+from llmhub.storage.append_file import AppendFile
 from llmhub.storage.cache_file import read_cache, seal, write_cache
 from llmhub.storage.disk import Disk
+from llmhub.storage.faults import Repair
 from llmhub.storage.mending import mend
 from llmhub.storage.names import Pattern
 from llmhub.storage.reading import Identity, Record, identity_of, read_on

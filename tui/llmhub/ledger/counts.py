@@ -12,8 +12,9 @@ from llmhub.core.errors import StorageError
 from llmhub.core.totals import Buckets, Totals
 from llmhub.ledger import cache
 from llmhub.ledger.counting import FileCount, FileRows, MonthRows, Tally, row_of
-from llmhub.storage.append_file import AppendFile, Repair, failure
+from llmhub.storage.append_file import AppendFile
 from llmhub.storage.disk import Disk
+from llmhub.storage.faults import Repair, failure
 from llmhub.storage.mending import mend
 from llmhub.storage.names import MONTH, Pattern
 from llmhub.storage.owned import Appended

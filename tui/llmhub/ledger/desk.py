@@ -23,8 +23,9 @@ from llmhub.ledger.history import TURN_FILES, Booked
 from llmhub.ledger.intents import Intents
 from llmhub.ledger.plain import reduced
 from llmhub.ledger.small import FAMILIES, SmallKinds, says_the_same
-from llmhub.storage.append_file import AppendFile, failure
+from llmhub.storage.append_file import AppendFile
 from llmhub.storage.disk import Disk
+from llmhub.storage.faults import failure
 from llmhub.storage.names import month_stem
 from llmhub.storage.notices import Notices
 from llmhub.storage.owned import OwnedFile

@@ -13,8 +13,8 @@ from typing import Any
 from llmhub.core.errors import StorageError
 from llmhub.core.turns import BilledFacts, Turn
 from llmhub.ledger.counting import is_newer, understood
-from llmhub.storage.append_file import failure
 from llmhub.storage.disk import Disk
+from llmhub.storage.faults import failure
 from llmhub.storage.names import MONTH, Pattern
 from llmhub.storage.reading import Record, in_order, newest_first
 from llmhub.storage.records import ENVELOPE

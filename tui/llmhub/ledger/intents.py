@@ -16,8 +16,9 @@ from typing import Any
 from llmhub.core.errors import StorageError
 from llmhub.core.places import PlaceKind
 from llmhub.core.turns import BilledFacts, Intent, Turn
-from llmhub.storage.append_file import AppendFile, Repair, failure
+from llmhub.storage.append_file import AppendFile
 from llmhub.storage.disk import Disk
+from llmhub.storage.faults import Repair, failure
 from llmhub.storage.mending import read_and_mend
 from llmhub.storage.names import Pattern
 from llmhub.storage.owned import OwnedFile

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from llmhub.storage.append_file import AppendFile, Repair, failure
+from llmhub.storage.append_file import AppendFile
 from llmhub.storage.disk import Disk
+from llmhub.storage.faults import Repair, failure
 from llmhub.storage.mending import read_and_mend
 from llmhub.storage.names import Pattern
 from llmhub.storage.reading import Identity, Record, identity_of

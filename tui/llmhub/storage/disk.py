@@ -128,7 +128,9 @@ class Disk:
                     # a file may go between being listed and being looked at
                     with contextlib.suppress(FileNotFoundError):
                         if entry.is_file():
-                            found.append((entry.name, Path(entry.path).stat()))
+                            # on Windows what a folder says of a file lacks its number
+                            facts = Path(entry.path).stat() if sys.platform == "win32" else entry.stat()
+                            found.append((entry.name, facts))
         except (FileNotFoundError, NotADirectoryError):
             return []
         return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from llmhub.storage.append_file import AppendFile, Repair, failure
+from llmhub.storage.append_file import AppendFile
 from llmhub.storage.disk import Disk
+from llmhub.storage.faults import Repair, failure
 from llmhub.storage.reading import Record, read_on
 
 logger = logging.getLogger(__name__)

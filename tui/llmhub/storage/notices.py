@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from llmhub.core.errors import StorageError
-from llmhub.storage.append_file import Repair
+from llmhub.storage.faults import Repair
 
 LIMIT = 50
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmhub.core.errors import StorageError
-from llmhub.storage.append_file import AppendFile, Repair, failure
+from llmhub.storage.append_file import AppendFile
 from llmhub.storage.disk import Disk
+from llmhub.storage.faults import Repair, failure
 from llmhub.storage.names import name_of_its_own, names_to_try
 from llmhub.storage.reading import Identity
 
