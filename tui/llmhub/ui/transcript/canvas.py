@@ -20,7 +20,7 @@ from textual.strip import Strip
 from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
-from llmhub.ui.transcript import highlight, look
+from llmhub.ui.transcript import highlight, inline, look
 from llmhub.ui.transcript.document import Document, Placed, Spot
 from llmhub.ui.transcript.finding import Finder
 from llmhub.ui.transcript.leaves import Leaf
@@ -65,6 +65,7 @@ class Canvas(ScrollView):
         self._style_stale = True
         self._thumb: tuple[int, int] | None = None
         self._importing: set[str] = set()
+        self._prepared = False
 
     @property
     def work(self) -> Work:
@@ -197,6 +198,12 @@ class Canvas(ScrollView):
             if (language := unit.block.language) not in self._importing:
                 self._importing.add(language)
                 self.run_worker(self._import(language), group="languages")
+
+    def _prepare(self) -> None:
+        """Import what Markdown needs in a thread, once there is going to be some."""
+        if not self._prepared and self.is_attached:
+            self._prepared = True
+            self.run_worker(asyncio.to_thread(inline.prepare), group="languages")
 
     async def _import(self, language: str) -> None:
         await asyncio.to_thread(highlight.load, language)

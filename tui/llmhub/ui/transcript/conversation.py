@@ -67,6 +67,7 @@ class Conversation(Canvas):
 
     def begin_reply(self, key: str, header: Header, marker: str = "") -> None:
         """Append an empty reply that `feed` fills. A reply that is there already goes on."""
+        self._prepare()
         turn = self._document.turn(key)
         if turn is None:
             turn = Turn(key, "assistant", header, self._document.clock)

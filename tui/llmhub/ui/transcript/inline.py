@@ -32,6 +32,11 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("strikethrough")
 
 
+def prepare() -> None:
+    """Import the parser, which takes a tenth of a second: for a thread, while the first word is waited for."""
+    _parser()
+
+
 def labels(text: str) -> set[str]:
     """Labels in `text` that a link definition could give an address to, in the form definitions are found by."""
     if "[" not in text:
