@@ -624,3 +624,36 @@ async def test_the_panel_gives_way_to_lanes_that_would_become_too_narrow() -> No
         assert not panel_shows(stand)
         await stand.pilot.press("ctrl+g")
         assert panel_shows(stand)
+
+
+async def test_a_daemon_that_does_not_say_how_long_the_prompt_was_still_leaves_both_ways_out() -> None:
+    async with chat_app(two_models()) as stand:
+        for text in ("one", "two", "three"):
+            await stand.say(text)
+            await stand.done()
+        stand.host.will_say("qwen3:8b", failure(FailureKind.OVERFLOW, happened="The prompt is too long"))
+        await stand.say("four")
+        await stand.done()
+
+        stand.chat.strip.focus()
+        await stand.pilot.press("enter")
+        assert "Leave out the 2 oldest turns" in drawn(stand.app)
+        await stand.pilot.press("down", "enter")
+        await stand.done()
+
+        asked = [message.text for message in stand.host.requests[-1].messages if message.role == "user"]
+        assert asked == ["three", "four"]
+
+
+async def test_a_failure_is_no_longer_told_once_the_next_question_is_on_its_way() -> None:
+    async with chat_app(two_models()) as stand:
+        stand.host.will_say("qwen3:8b", failure(FailureKind.CUT))
+        await stand.say("one")
+        await stand.done()
+        assert stand.chat.strip.error is not None
+
+        stand.host.will_say("qwen3:8b", TextDelta("x"), asyncio.Event())
+        await stand.say("two")
+        await stand.pilot.pause()
+
+        assert stand.chat.strip.error is None

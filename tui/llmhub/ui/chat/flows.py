@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmhub import formats
-from llmhub.core.asking import reply_turn, turns_to_drop
-from llmhub.core.conversations import MAX_LANES, Chat, LaneSetup
-from llmhub.core.differences import difference_lines, what_was_sent
-from llmhub.core.errors import ConfigError, FailureKind, LLMHubError, StorageError
-from llmhub.core.hub import Hub
-from llmhub.core.plain import plain
-from llmhub.core.session import LaneRun
-from llmhub.core.turns import Turn
+from llmhub.core.errors import ConfigError, LLMHubError, StorageError
 from llmhub.ui.chat.prices import price_form, price_values
 from llmhub.ui.metrics import details_lines
 from llmhub.ui.screens.chats import ChatsAnswer, ChatsScreen
-from llmhub.ui.screens.forms import FactsScreen, Field, FormScreen, MenuScreen, Row, TextScreen
-from llmhub.ui.widgets.error_strip import ErrorAction
-from llmhub.ui.widgets.model_picker import ModelPicker
+from llmhub.ui.screens.forms import FactsScreen, Field, FormScreen, TextScreen
 
 if TYPE_CHECKING:
     from llmhub.ui.screens.chat import ChatScreen
@@ -35,129 +24,6 @@ Flow = Callable[["ChatScreen"], Coroutine[Any, Any, None]]
 
 CHARS_PER_TOKEN = 4
 """For the estimate under the prompt only; every count that is kept comes from the backend."""
-
-
-def first_model(hub: Hub) -> str | None:
-    """The model Chat opens on: loaded, else used last, else the first that can chat and runs here."""
-    state = hub.state
-    able = [
-        model
-        for model in state.installed
-        if model.capabilities is None or "completion" in model.capabilities or not model.capabilities
-    ]
-    names = {model.name for model in able}
-    for loaded in state.loaded:
-        if loaded.name in names:
-            return loaded.name
-    last = hub.services.app_memory.get("model")
-    if isinstance(last, str) and last in names:
-        return last
-    local = [model for model in able if model.place.is_local]
-    return next((model.name for model in local or able), None)
-
-
-# -- lanes ----------------------------------------------------------------------------------------
-
-
-async def lanes(screen: ChatScreen) -> None:
-    """Add a lane, change a lane's model or parameters, take one away."""
-    session = screen.session
-    if session is None:
-        return
-    rows: list[Row] = []
-    if len(session.chat.lanes) < MAX_LANES:
-        rows.append(Row("add", "Add a lane", "the same prompt goes to it from now on"))
-    for number, (lane, setup) in enumerate(session.chat.lanes.items(), 1):
-        rows.append(Row(f"model {lane}", f"Lane {number}: another model", setup.model))
-        rows.append(Row(f"params {lane}", f"Lane {number}: parameters", _params_words(setup)))
-        if len(session.chat.lanes) > 1:
-            rows.append(Row(f"drop {lane}", f"Lane {number}: take it away", "its messages stay in the chat"))
-    answer = await screen.app.push_screen_wait(MenuScreen("Lanes", rows))
-    if answer is None:
-        return
-    act, _, number_text = answer.partition(" ")
-    if act == "add":
-        if (model := await _pick(screen)) is not None and len(session.chat.lanes) < MAX_LANES:
-            session.add_lane(LaneSetup("ollama", model))
-    elif act == "model":
-        if (model := await _pick(screen)) is not None:
-            setup = session.chat.lanes[int(number_text)]
-            session.set_lane(int(number_text), LaneSetup("ollama", model, max_tokens=setup.max_tokens))
-            screen._remember_lanes()
-    elif act == "params":
-        await _parameters(screen, int(number_text))
-    elif act == "drop":
-        session.drop_lane(int(number_text))
-
-
-async def _pick(screen: ChatScreen) -> str | None:
-    hub = screen.hub
-    return await screen.app.push_screen_wait(ModelPicker(hub)) if hub is not None else None
-
-
-def _params_words(setup: LaneSetup) -> str:
-    words = [
-        f"context {formats.count(setup.num_ctx)}" if setup.num_ctx else "",
-        f"at most {formats.count(setup.max_tokens)} tokens" if setup.max_tokens else "",
-        f"temperature {setup.temperature}" if setup.temperature is not None else "",
-        f"think {setup.think}" if setup.think is not None else "",
-    ]
-    return ", ".join(word for word in words if word) or "the model's own"
-
-
-def _whole(least: int, most: int) -> Callable[[str], str | None]:
-    def check(text: str) -> str | None:
-        if not text:
-            return None
-        if not text.isdigit() or not least <= int(text) <= most:
-            return f"a whole number from {least:,} to {most:,}, or nothing for the model's own"
-        return None
-
-    return check
-
-
-def _temperature(text: str) -> str | None:
-    try:
-        fine = not text or 0 <= float(text) <= 2
-    except ValueError:
-        fine = False
-    return None if fine else "a number from 0 to 2, or nothing for the model's own"
-
-
-def _think(text: str) -> str | None:
-    fine = text in {"", "yes", "no", "low", "medium", "high", "max"}
-    return None if fine else "yes, no, low, medium, high, max or nothing"
-
-
-async def _parameters(screen: ChatScreen, lane: int) -> None:
-    session = screen.session
-    if session is None:
-        return
-    setup = session.chat.lanes[lane]
-    think = {True: "yes", False: "no", None: ""}[setup.think] if not isinstance(setup.think, str) else setup.think
-    context, most = str(setup.num_ctx or ""), str(setup.max_tokens or "")
-    temperature = "" if setup.temperature is None else str(setup.temperature)
-    fields = (
-        Field("num_ctx", "context, tokens", context, "a change loads the model again", _whole(256, 16_777_216)),
-        Field("max_tokens", "most tokens of a reply", most, "", _whole(1, 1_048_576)),
-        Field("temperature", "temperature", temperature, "0 to 2", _temperature),
-        Field("think", "think", think, "yes, no, low, medium, high, max", _think),
-    )
-    form = FormScreen(f"Parameters of {setup.model}", fields, "Empty fields leave it to the model.")
-    answer = await screen.app.push_screen_wait(form)
-    if answer is None:
-        return
-    thinks: dict[str, bool | str | None] = {"yes": True, "no": False, "": None}
-    session.set_lane(
-        lane,
-        replace(
-            setup,
-            num_ctx=int(answer["num_ctx"]) if answer["num_ctx"] else None,
-            max_tokens=int(answer["max_tokens"]) if answer["max_tokens"] else None,
-            temperature=float(answer["temperature"]) if answer["temperature"] else None,
-            think=thinks.get(answer["think"], answer["think"]),
-        ),
-    )
 
 
 # -- chats ----------------------------------------------------------------------------------------
@@ -265,42 +131,6 @@ def another_version(screen: ChatScreen, step: int) -> None:
                 break
 
 
-async def what_differed(screen: ChatScreen) -> None:
-    """What was really sent to each lane for the last question, what differs first."""
-    session = screen.session
-    if session is None:
-        return
-    turns = [turn for lane in session.chat.lanes if (turn := _last_turn(session.chat, lane)) is not None]
-    if not turns:
-        return
-    lines: list[tuple[str, str]] = []
-    for fact in what_was_sent(turns):
-        sign = "≠ " if fact.differs else "  "
-        lines.append((sign + fact.name, "  │  ".join(formats.UNKNOWN if v is None else v for v in fact.values)))
-    if len(turns) == 1:
-        lines.append(("", "One lane: nothing to compare it with. ctrl+t adds another."))
-    await screen.app.push_screen_wait(FactsScreen("What differed", lines))
-
-
-async def difference(screen: ChatScreen) -> None:
-    """How the last answers of the first two lanes differ, line by line."""
-    session = screen.session
-    lanes = list(session.chat.lanes)[:2] if session is not None else []
-    if session is None or len(lanes) < 2:
-        screen.notify("Two lanes are needed for a difference: ctrl+t adds one.", markup=False)
-        return
-    replies = [next((n for n in reversed(session.chat.path(lane)) if n.role == "assistant"), None) for lane in lanes]
-    first, second = (reply.content if reply is not None else "" for reply in replies)
-    rows = await asyncio.to_thread(difference_lines, first, second)
-    title = f"- {session.chat.lanes[lanes[0]].model}   + {session.chat.lanes[lanes[1]].model}"
-    await screen.app.push_screen_wait(FactsScreen(title, [(sign, plain(line)) for sign, line in rows]))
-
-
-def _last_turn(chat: Chat, lane: int) -> Turn | None:
-    replies = (node for node in reversed(chat.path(lane)) if node.role == "assistant")
-    return next((turn for node in replies if (turn := reply_turn(node)) is not None), None)
-
-
 # -- money ----------------------------------------------------------------------------------------
 
 
@@ -350,67 +180,6 @@ async def follow_link(screen: ChatScreen, url: str) -> None:
 
     if await screen.app.push_screen_wait(Confirm("Open this address?", url, "open it in the browser", careful=True)):
         screen.app.open_url(url)
-
-
-# -- failures -------------------------------------------------------------------------------------
-
-
-def failure_actions(screen: ChatScreen, run: LaneRun) -> list[ErrorAction]:
-    """What can be done about a reply that failed."""
-    session, error = screen.session, run.error
-    if session is None or error is None:
-        return []
-    actions: list[ErrorAction] = []
-    if error.kind is FailureKind.OVERFLOW:
-        actions += _overflow_actions(screen, run)
-    elif error.kind is FailureKind.NOT_FOUND:
-        actions.append(ErrorAction(f"Pull {run.setup.model}", lambda: _pull(screen, run.setup.model)))
-        actions.append(ErrorAction("Another model", screen.action_lanes))
-    else:
-        actions.append(ErrorAction("Ask again", lambda: _again(screen, run)))
-    if error.kind is FailureKind.UNREACHABLE and screen.hub is not None:
-        advice = screen.hub.services.start_advice
-        if advice is not None and advice.command:
-            command = advice.command
-            actions.append(ErrorAction(f"Copy: {command}", lambda: screen.app.copy_to_clipboard(command)))
-    return actions
-
-
-def _overflow_actions(screen: ChatScreen, run: LaneRun) -> list[ErrorAction]:
-    session, error = screen.session, run.error
-    if session is None or error is None:
-        return []
-    asked = run.num_ctx or 0
-    needed = (error.prompt_tokens or asked) + 1024
-    installed = session.hub.state.model(run.setup.model)
-    trained = installed.context_trained if installed else None
-    larger = max(asked * 2, 1 << (needed - 1).bit_length())
-    larger = min(larger, trained) if trained else larger
-    actions = []
-    if larger > asked:
-        actions.append(
-            ErrorAction(f"Larger context: {formats.count(larger)} tokens", lambda: _again(screen, run, num_ctx=larger))
-        )
-    if error.prompt_tokens:
-        limit = error.context_tokens or asked
-        drop = turns_to_drop(session.chat.messages(run.lane, run.question), error.prompt_tokens, limit, limit // 4)
-        if drop:
-            words = "the oldest turn" if drop == 1 else f"the {drop} oldest turns"
-            actions.append(ErrorAction(f"Leave out {words}, this once", lambda: _again(screen, run, drop_turns=drop)))
-    return actions
-
-
-def _again(screen: ChatScreen, run: LaneRun, *, num_ctx: int | None = None, drop_turns: int = 0) -> None:
-    screen.strip.clear()
-    if screen.session is not None:
-        screen.session.again(run.lane, run.node, num_ctx=num_ctx, drop_turns=drop_turns)
-
-
-def _pull(screen: ChatScreen, model: str) -> None:
-    screen.strip.clear()
-    if screen.hub is not None:
-        screen.hub.pulls.add(model)
-        screen.notify(f"Pulling {model}; F3 shows it.", markup=False)
 
 
 # -- $EDITOR, lines of words ----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.command import Provider
 from textual.containers import Horizontal
 from textual.screen import Screen
@@ -22,10 +22,10 @@ from llmhub.core.identity import new_id
 from llmhub.core.plain import one_line
 from llmhub.core.session import ChatSession, LaneRun
 from llmhub.core.turns import Turn
-from llmhub.ui.chat import flows
+from llmhub.ui.chat import comparing, first_minutes, flows, lanes_flow, look
 from llmhub.ui.chat.costing import PanelKeeper
+from llmhub.ui.chat.failures import failure_actions
 from llmhub.ui.chat.palette import ChatCommands
-from llmhub.ui.chat.welcoming import pick_models, welcome_view
 from llmhub.ui.painting import FrontCompositor
 from llmhub.ui.screens.opening import PROMPT_KEYS, Draft
 from llmhub.ui.transcript import Transcript, messages
@@ -46,59 +46,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WIDE_CELLS = 100
-"""From this width on lanes stand side by side, and the costs beside them."""
-PANEL_CELLS = 41
-LANE_CELLS = 36
-"""The panel stays beside the lanes only where each keeps this many columns, unless the person asked for it."""
-TRANSCRIPT_KEYS = (
-    "j k turns",
-    "y copy",
-    "1-9 code",
-    "e edit",
-    "r again",
-    "t thinking",
-    "i prompt",
-    "/ find",
-    "= differed",
-)
-
 
 class ChatScreen(Screen[None]):
     """Prompt below, lanes above, costs beside; it draws what the session says and decides nothing of it."""
 
     COMMANDS: ClassVar[set[type[Provider]]] = {ChatCommands}  # type: ignore[assignment]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_CELLS, "-wide")]  # noqa: RUF012
-    CSS = """
-    ChatScreen {
-        layout: vertical;
-        background: $background;
-        & #title { border-bottom: solid $panel-lighten-2; height: 2; }
-        & #middle { height: 1fr; width: 1fr; }
-        & #prompt { border-top: solid $panel-lighten-2; }
-        & CostPanel { width: 41; height: 1fr; border-left: solid $panel-lighten-2; padding: 0 1; }
-        &.-narrow #middle { layout: vertical; }
-        &.-narrow LaneBoard { layout: vertical; }
-        &.-narrow LaneBoard > LaneView.-next { border-left: none; border-top: solid $panel-lighten-2; }
-        &.-narrow CostPanel {
-            width: 1fr;
-            height: auto;
-            max-height: 7;
-            border-left: none;
-            border-top: solid $panel-lighten-2;
-        }
-    }
-    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (look.WIDE_CELLS, "-wide")]  # noqa: RUF012
+    CSS = look.CSS
     HELP = "Type below and press enter. Esc goes to the transcript, i comes back. Ctrl+p lists every command."
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+t", "lanes", "lane", id="chat.lanes", tooltip="Add or change a lane", show=False),
-        Binding("ctrl+r", "chats", "chats", id="chat.chats", tooltip="List of chats", show=False, priority=True),
-        Binding("ctrl+g", "panel", "costs", id="chat.panel", tooltip="Show or hide the cost panel", show=False),
-        Binding("f6", "editor", "editor", id="chat.editor", tooltip="Write the prompt in $EDITOR", show=False),
-        Binding("ctrl+n", "new_chat", "new", id="chat.new", tooltip="Begin a new chat", show=False),
-        Binding("ctrl+c", "interrupt", "stop", id="chat.interrupt", tooltip="Copy, else stop", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = look.BINDINGS
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,12 +65,11 @@ class ChatScreen(Screen[None]):
         self.board = LaneBoard()
         self.panel = CostPanel()
         self.costs = PanelKeeper(self)
-        self._welcome = Welcome()
+        self.welcome = Welcome()
         self._held_prompt: str | None = None
         """Typed while there was no model yet; sent when there is one."""
         self._second_quits = False
         self._failed: LaneRun | None = None
-        self._finding: Transcript | None = None
         self._panel_wanted: bool | None = None
         """What the person chose; without a choice the panel is there where there is room beside the lanes."""
         self._failed_start: LLMHubError | None = None
@@ -123,7 +79,7 @@ class ChatScreen(Screen[None]):
         yield StatusBar(mode="chat")
         yield ChatTitle(id="title")
         with Horizontal(id="middle"):
-            yield self._welcome
+            yield self.welcome
             yield self.board
             yield self.panel
         yield FindBar()
@@ -191,6 +147,9 @@ class ChatScreen(Screen[None]):
 
     def run_began(self, run: LaneRun) -> None:
         """See `SessionListener`."""
+        if self._failed is not None and self._failed.lane == run.lane:
+            self._failed = None
+            self.strip.clear()
         self._show_welcome()
         self.board.began(run)
         self.costs.began(run)
@@ -205,7 +164,7 @@ class ChatScreen(Screen[None]):
         self.board.ended(run)
         if run.error is not None:
             self._failed = run
-            self.strip.show(run.error, actions=flows.failure_actions(self, run))
+            self.strip.show(run.error, actions=failure_actions(self, run))
         elif run.failure is not None:
             log.error("a lane failed", exc_info=run.failure)
             words = f"{type(run.failure).__name__}: {one_line(str(run.failure))}"
@@ -248,7 +207,7 @@ class ChatScreen(Screen[None]):
         hub = self.hub
         if hub is None:
             return
-        chosen = flows.first_model(hub)
+        chosen = lanes_flow.first_model(hub)
         if chosen is None and hub.state.alive:
             return
         if chosen is None:
@@ -319,22 +278,7 @@ class ChatScreen(Screen[None]):
 
     @on(Welcome.Chosen)
     def _chosen(self, event: Welcome.Chosen) -> None:
-        hub = self.hub
-        if hub is None:
-            return
-        if event.key == "c":
-            advice = hub.services.start_advice
-            if advice is not None and advice.command:
-                self.app.copy_to_clipboard(advice.command)
-                self.notify("Copied.", markup=False)
-        elif event.key == "p":
-            self.app.action_mode("models")  # type: ignore[attr-defined]
-        elif event.key.isdigit():
-            names = pick_models(hub)
-            if int(event.key) <= len(names):
-                hub.pulls.add(names[int(event.key) - 1])
-                self.prompt.focus()
-                self._show_welcome()
+        first_minutes.chosen(self, event.key)
 
     @on(LaneHeader.Clicked)
     def _header_clicked(self) -> None:
@@ -369,29 +313,11 @@ class ChatScreen(Screen[None]):
 
     @on(messages.FindRequested)
     def _find(self, event: messages.FindRequested) -> None:
-        self._finding = event.transcript
-        self.query_one(FindBar).open()
+        self.query_one(FindBar).open(event.transcript)
 
     @on(messages.FindMoved)
     def _found(self, event: messages.FindMoved) -> None:
         self.query_one(FindBar).tell(event.number, event.count)
-
-    @on(FindBar.Changed)
-    def _find_changed(self, event: FindBar.Changed) -> None:
-        if self._finding is not None:
-            self._finding.find(event.query)
-
-    @on(FindBar.Moved)
-    def _find_moved(self, event: FindBar.Moved) -> None:
-        if self._finding is not None:
-            self._finding.find_next() if event.step > 0 else self._finding.find_previous()
-
-    @on(FindBar.Closed)
-    def _find_closed(self) -> None:
-        if self._finding is not None:
-            self._finding.find("")
-            self._finding.focus()
-        self._finding = None
 
     @on(CostPanel.ExplainWanted)
     def _explain(self) -> None:
@@ -401,7 +327,7 @@ class ChatScreen(Screen[None]):
 
     def action_lanes(self) -> None:
         """Add or change a lane."""
-        self._flow(flows.lanes)
+        self._flow(lanes_flow.lanes)
 
     def action_chats(self) -> None:
         """The list of chats."""
@@ -425,11 +351,11 @@ class ChatScreen(Screen[None]):
 
     def action_differed(self) -> None:
         """What was really sent to each lane."""
-        self._flow(flows.what_differed)
+        self._flow(comparing.what_differed)
 
     def action_difference(self) -> None:
         """How the last answers of two lanes differ."""
-        self._flow(flows.difference)
+        self._flow(comparing.difference)
 
     def action_new_chat(self) -> None:
         """Begin a new chat with the same lanes."""
@@ -512,14 +438,14 @@ class ChatScreen(Screen[None]):
     def lane_cells(self) -> int:
         """Columns that a lane has."""
         lanes = max(1, len(self.session.chat.lanes)) if self.session is not None else 1
-        if self.size.width < WIDE_CELLS:
+        if self.size.width < look.WIDE_CELLS:
             return self.size.width
-        return (self.size.width - (PANEL_CELLS if self.panel.display else 0)) // lanes
+        return (self.size.width - (look.PANEL_CELLS if self.panel.display else 0)) // lanes
 
     def on_descendant_focus(self) -> None:
         """The keys at the foot are those of where the focus is."""
         transcript = isinstance(self.focused, Transcript)
-        self.keys.parts = TRANSCRIPT_KEYS if transcript else PROMPT_KEYS
+        self.keys.parts = look.TRANSCRIPT_KEYS if transcript else PROMPT_KEYS
 
     def on_resize(self) -> None:
         """The panel stands beside the lanes where there is room, unless the person chose."""
@@ -527,7 +453,7 @@ class ChatScreen(Screen[None]):
 
     def _place_panel(self) -> None:
         lanes = max(1, len(self.session.chat.lanes)) if self.session is not None else 1
-        room = self.size.width >= WIDE_CELLS and (self.size.width - PANEL_CELLS) // lanes >= LANE_CELLS
+        room = self.size.width >= look.WIDE_CELLS and (self.size.width - look.PANEL_CELLS) // lanes >= look.LANE_CELLS
         self.panel.display = room if self._panel_wanted is None else self._panel_wanted
         self.costs.rest()
 
@@ -537,24 +463,13 @@ class ChatScreen(Screen[None]):
 
     def _to_transcript(self) -> None:
         target: Widget | None = next(iter(self.board.transcripts), None)
-        if self._welcome.display:
-            target = self._welcome
+        if self.welcome.display:
+            target = self.welcome
         if target is not None:
             target.focus()
 
     def _show_welcome(self) -> None:
-        session = self.session
-        empty = session is None or not session.chat.nodes
-        advice = self.hub.services.start_advice if self.hub is not None else None
-        view = welcome_view(self.hub, session, advice)
-        became_ready = view.kind == "ready" and self._welcome.view.kind != "ready"
-        self._welcome.view = view
-        self._welcome.display = empty
-        self.board.display = not empty
-        if empty and view.kind in {"no_models", "no_daemon"} and self.focused is self.prompt and not self.prompt.text:
-            self._welcome.focus()
-        elif self.focused is None or (self.focused is self._welcome and (became_ready or not empty)):
-            self.prompt.focus()
+        first_minutes.draw(self)
 
     def _title(self) -> None:
         flows.draw_title(self)

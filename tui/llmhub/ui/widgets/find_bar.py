@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.widgets import Input, Static
+
+from llmhub.ui.transcript import Transcript
 
 
 class FindBar(Horizontal):
@@ -33,54 +33,53 @@ class FindBar(Horizontal):
         Binding("escape", "close", "close", id="find.close", tooltip="Close the search", show=False),
     ]
 
-    @dataclass
-    class Changed(Message):
-        """Something else is looked for."""
-
-        query: str
-
-    @dataclass
-    class Moved(Message):
-        """Go to the next match, or to the one before."""
-
-        step: int
-
-    @dataclass
-    class Closed(Message):
-        """Nothing is looked for any more."""
+    def __init__(self) -> None:
+        super().__init__()
+        self._transcript: Transcript | None = None
 
     def compose(self) -> ComposeResult:
         """The query, and how many matches there are."""
         yield Input(placeholder="find", id="find-query")
         yield Static("", id="find-count", markup=False)
 
-    def open(self) -> None:
-        """Show the line and take the focus."""
+    def open(self, transcript: Transcript) -> None:
+        """Show the line, take the focus, and look in `transcript`."""
+        self._transcript = transcript
         self.add_class("-open")
         query = self.query_one(Input)
         query.cursor_blink = False
         query.focus()
-
-    def tell(self, number: int | None, count: int | None) -> None:
-        """Say which match this is."""
-        words = "nothing found" if number is None else f"{number} of {count}" if count is not None else f"{number}"
-        self.query_one("#find-count", Static).update(words if self.query_one(Input).value else "")
+        if query.value:
+            transcript.find(query.value)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Changed(event.value))
+        if self._transcript is not None:
+            self._transcript.find(event.value)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(self.Moved(1))
+        self.action_move(1)
+
+    def tell(self, number: int | None, count: int | None) -> None:
+        """Say which match this is; the transcript's message of a moved match leads here."""
+        words = "nothing found" if number is None else f"{number} of {count}" if count is not None else f"{number}"
+        self.query_one("#find-count", Static).update(words if self.query_one(Input).value else "")
 
     def action_move(self, step: int) -> None:
-        """Another match."""
-        self.post_message(self.Moved(step))
+        """The next match, or the one before."""
+        if self._transcript is not None:
+            if step > 0:
+                self._transcript.find_next()
+            else:
+                self._transcript.find_previous()
 
     def action_close(self) -> None:
-        """Close the line."""
+        """Close the line and go back to where the matches were."""
+        transcript, self._transcript = self._transcript, None
         self.remove_class("-open")
-        self.post_message(self.Closed())
+        if transcript is not None:
+            transcript.find("")
+            transcript.focus()

@@ -1,0 +1,47 @@
+"""The first five minutes on the screen: what stands there until there is a reply, and what its keys do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmhub.ui.chat.welcoming import pick_models, welcome_view
+
+if TYPE_CHECKING:
+    from llmhub.ui.screens.chat import ChatScreen
+
+
+def chosen(screen: ChatScreen, key: str) -> None:
+    """Do what the key of a choice stands for."""
+    hub = screen.hub
+    if hub is None:
+        return
+    if key == "c":
+        advice = hub.services.start_advice
+        if advice is not None and advice.command:
+            screen.app.copy_to_clipboard(advice.command)
+            screen.notify("Copied.", markup=False)
+    elif key == "p":
+        screen.app.call_later(screen.app.run_action, "mode('models')")
+    elif key.isdigit():
+        names = pick_models(hub)
+        if int(key) <= len(names):
+            hub.pulls.add(names[int(key) - 1])
+            screen.prompt.focus()
+            draw(screen)
+
+
+def draw(screen: ChatScreen) -> None:
+    """Show what stands where the first reply will be, or the lanes; the focus goes where typing means something."""
+    session, welcome = screen.session, screen.welcome
+    empty = session is None or not session.chat.nodes
+    advice = screen.hub.services.start_advice if screen.hub is not None else None
+    view = welcome_view(screen.hub, session, advice)
+    became_ready = view.kind == "ready" and welcome.view.kind != "ready"
+    welcome.view = view
+    welcome.display = empty
+    screen.board.display = not empty
+    offers = view.kind in {"no_models", "no_daemon"}
+    if empty and offers and screen.focused is screen.prompt and not screen.prompt.text:
+        welcome.focus()
+    elif screen.focused is None or (screen.focused is welcome and (became_ready or not empty)):
+        screen.prompt.focus()
