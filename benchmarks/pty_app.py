@@ -135,7 +135,7 @@ class PtyApp:
         """The end of the output as text, for a message."""
         stripper = Stripper()
         text = "".join(stripper.feed(data) for _, data in self._chunks[-40:])
-        return text[-characters:]
+        return " ".join(text.split())[-characters:]
 
     def _follow(self, holds: Callable[[bytes], bool], after_ns: int, limit_s: float) -> int | None:
         end = time.monotonic() + limit_s

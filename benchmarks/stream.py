@@ -30,6 +30,7 @@ MAX_ECHO_RATIO = 3.0
 MAX_GROWTH = 1.1
 _NEW_CHAT = b"\x0e"  # ctrl+n
 _CLEAR_LINE = b"\x15"  # ctrl+u
+_PROMPT = "xyzzy"
 _LETTERS = "".join(chr(number) for number in range(0x0410, 0x0450))
 """Keys that no stream of the daemon holds, so that their echo can be told from its text."""
 
@@ -81,13 +82,19 @@ def floor_s_per_1k(daemon: Daemon, home: Path) -> float:
 def send_prompt(app: PtyApp, daemon: Daemon, rate_per_s: int, tokens: int) -> None:
     """Ask in a new chat; the reply will have `tokens` tokens."""
     daemon.point(rate_per_s, tokens)
+    new_chat(app)
+    typed_ns = app.send(_PROMPT)
+    app.wait(_PROMPT, after_ns=typed_ns)
+
+
+def new_chat(app: PtyApp) -> None:
+    """Begin another chat. A bound key is done after text that is typed in the same moment, so it is given a moment."""
     app.send(_NEW_CHAT)
+    time.sleep(0.3)
     app.settle()
-    app.send("go")
-    app.settle(0.2)
 
 
-def handed_over(daemon: Daemon, sent_ns: int, tokens: int, rate_per_s: int) -> Handed:
+def handed_over(app: PtyApp, daemon: Daemon, sent_ns: int, tokens: int, rate_per_s: int) -> Handed:
     """Wait until the daemon has given the whole stream away; it is left in peace while it does.
 
     Raises:
@@ -100,7 +107,8 @@ def handed_over(daemon: Daemon, sent_ns: int, tokens: int, rate_per_s: int) -> H
         if last is not None and last.first_token_ns > sent_ns and last.done_ns:
             return last
         time.sleep(0.1)
-    raise TimeoutError(f"{tokens} tokens at {rate_per_s}/s were not streamed; the daemon's last: {daemon.last()}")
+    said = f"{tokens} tokens at {rate_per_s}/s were not streamed; the daemon's last: {daemon.last()}"
+    raise TimeoutError(f"{said}; on the screen: {app.tail()!r}")
 
 
 def streamed(app: PtyApp, daemon: Daemon, rate_per_s: int, wanted: int) -> Streamed:
@@ -109,7 +117,7 @@ def streamed(app: PtyApp, daemon: Daemon, rate_per_s: int, wanted: int) -> Strea
     send_prompt(app, daemon, rate_per_s, tokens)
     before = app.cpu_s()
     sent_ns = app.send("\r")
-    handed = handed_over(daemon, sent_ns, tokens, rate_per_s)
+    handed = handed_over(app, daemon, sent_ns, tokens, rate_per_s)
     shown_ns = app.wait(word, after_ns=handed.last_token_ns - 5_000_000, limit_s=60)
     time.sleep(max(0.0, shown_ns / 1e9 + AFTER_LAST_S - time.monotonic()))
     cpu_s = app.cpu_s() - before
@@ -154,7 +162,7 @@ def growth(app: PtyApp, daemon: Daemon) -> float:
     sampler = threading.Thread(target=sample, daemon=True)
     sent_ns = app.send("\r")
     sampler.start()
-    handed = handed_over(daemon, sent_ns, tokens, rate)
+    handed = handed_over(app, daemon, sent_ns, tokens, rate)
     time.sleep(AFTER_LAST_S)
     stop.set()
     sampler.join()
@@ -229,15 +237,14 @@ def _keys(app: PtyApp, daemon: Daemon, *, rounds: int, quick: bool) -> list[Row]
     at_rest: list[float] = []
     streaming: list[float] = []
     for number in range(rounds):
-        app.send(_NEW_CHAT)
-        app.settle()
+        new_chat(app)
         at_rest += echoes_ms(app, keys, seed=number)
         tokens, _ = stream_length(round(keys * 0.2 * 1000) + 2000)
         send_prompt(app, daemon, 1000, tokens)
         sent_ns = app.send("\r")
         time.sleep(1)
         streaming += echoes_ms(app, keys, seed=number)
-        handed_over(daemon, sent_ns, 1, 1)
+        handed_over(app, daemon, sent_ns, 1, 1)
         app.settle()
     rest, busy = percentile(at_rest, 0.95), percentile(streaming, 0.95)
     return [
