@@ -121,7 +121,7 @@ def streamed(app: PtyApp, daemon: Daemon, rate_per_s: int, wanted: int) -> Strea
     shown_ns = app.wait(word, after_ns=handed.last_token_ns - 5_000_000, limit_s=60)
     time.sleep(max(0.0, shown_ns / 1e9 + AFTER_LAST_S - time.monotonic()))
     cpu_s = app.cpu_s() - before
-    seconds = (handed.last_token_ns - handed.first_token_ns) / 1e9
+    seconds = max(handed.last_token_ns - handed.first_token_ns, 1) / 1e9
     frames = app.frames(handed.first_token_ns, handed.last_token_ns) / seconds
     lag_ms = max(0.0, (shown_ns - handed.last_token_ns) / 1e6)
     return Streamed(handed.tokens, cpu_s, lag_ms, frames, handed)
@@ -195,7 +195,7 @@ def measure(*, quick: bool) -> list[Row]:
             app.wait(APP_READY)
             app.wait(MODEL)
             app.settle()
-            streamed(app, daemon, 1000, 300)  # what is imported and opened for the first turn of a run
+            streamed(app, daemon, 1000, 1000)  # what is imported and opened for the first turn of a run
             rows = []
             for rate in RATES:
                 rows += _at_rate(app, daemon, home, rate, rounds=rounds, quick=quick)
