@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -259,7 +259,7 @@ class Turn:
             num_ctx=record.get("num_ctx"),
             max_tokens=record.get("max_tokens"),
             think=record.get("think"),
-            energy=replace(_of(EnergyFacts, energy), counters=tuple(energy.get("counters") or ())),
+            energy=_of(EnergyFacts, {**energy, "counters": tuple(energy.get("counters") or ())}),
             billed=_of(BilledFacts, record.get("billed")),
             price_snapshot=record.get("price_snapshot"),
             ref_model=record.get("ref_model"),
@@ -308,8 +308,12 @@ def iso_ms(moment: datetime) -> str:
 
 def _of(cls: type[_T], values: Any) -> _T:
     """`cls` from a mapping, leaving out what it does not know."""
+    if not values:
+        return cls()
     names = cls.__dataclass_fields__  # type: ignore[attr-defined]
-    return cls(**{key: value for key, value in (values or {}).items() if key in names})
+    if values.keys() <= names.keys():  # all of them, as a rule: a recount does this a million times
+        return cls(**values)
+    return cls(**{key: value for key, value in values.items() if key in names})
 
 
 _KNOWN = frozenset(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from llmhub.core.places import PlaceKind
@@ -16,11 +17,12 @@ from llmhub.storage.records import SCHEMA
 
 TURN, CORRECTION = "turn", "correction"
 SUM_FIELDS = tuple(Sums.__dataclass_fields__)
+_figures = attrgetter(*SUM_FIELDS)
 _PLACE_KINDS = {str(kind): kind for kind in PlaceKind}
 Rows = dict[BucketKey, Sums]
 
 
-def row_of(record: Mapping[str, Any]) -> Row:
+def row_of(record: dict[str, Any]) -> Row:
     """What one record adds, and to which bucket.
 
     Raises:
@@ -31,13 +33,13 @@ def row_of(record: Mapping[str, Any]) -> Row:
         date.fromisoformat(day)
         match record["kind"]:
             case "turn":
-                turn = Turn.from_record(dict(record))
+                turn = Turn.from_record(record)
                 row = (key_of(turn, day), sums_of(turn))
             case "correction":
                 row = (unpack_key(record["bucket"]), Sums(**record["sums"]))
             case other:
                 raise ValueError(f"not counted: {other}")
-        if not all(type(getattr(row[1], name)) is int for name in SUM_FIELDS):
+        if set(map(type, _figures(row[1]))) != {int}:
             raise ValueError("a figure is no integer")
     except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"not countable: {error!r}") from error
@@ -186,7 +188,7 @@ def pack_rows(rows: Rows) -> dict[str, Any]:
     for key, sums in rows.items():
         _, *rest = pack_key(key)
         number = keys.setdefault(tuple(rest), len(keys))
-        packed.append([days[key.day], number, *(getattr(sums, name) for name in SUM_FIELDS)])
+        packed.append([days[key.day], number, *_figures(sums)])
     return {"days": list(days), "keys": list(keys), "rows": packed}
 
 

@@ -85,7 +85,7 @@ class Counts:
         self.unreadable = {name: error for name, error in self.unreadable.items() if name in found}
         return changed
 
-    def add(self, appended: Appended, record: Mapping[str, Any], *, repaired: bool) -> None:
+    def add(self, appended: Appended, record: dict[str, Any], *, repaired: bool) -> None:
         """Count a record that was just appended to a file of ours, which may have been repaired before."""
         name = appended.path.name
         before = self._files.get(name)
