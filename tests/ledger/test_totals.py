@@ -22,8 +22,8 @@ from llmhub.storage.cache_file import seal, write_cache
 from llmhub.storage.disk import Disk
 from llmhub.storage.layout import CLOSING
 from llmhub.storage.records import parse_line
-from support.booking import CLOUD, Clock, a_turn, booked_ids, recount, sums, turns_in
-from support.disks import CountingDisk
+from support.booking import CLOUD, Clock, a_turn, an_intent, booked_ids, recount, sums, turns_in
+from support.disks import CountingDisk, FailingDisk, every_call
 
 TOTALS = cache.NAME
 
@@ -128,6 +128,38 @@ def tear(folder: Path, size: int) -> None:
         path.write_bytes(
             path.read_bytes().removesuffix(CLOSING) + (b',"900":{"v":1,"kind":"turn","id":"' + b"x" * 1200)[:size]
         )
+
+
+def test_any_call_may_fail_once_while_booking_and_every_turn_is_booked_once_and_counted_once(tmp_path: Path) -> None:
+    turns = [a_turn(number) for number in range(3)]
+
+    def work(folder: Path, disk: Disk) -> list[tuple[int, int]]:
+        """After each turn: how many are counted, and how many of those are not on disk."""
+        clock, seen = Clock(), []
+        desk = opened(folder, clock, disk)
+        for turn in turns:
+            desk.begin(an_intent(turn), clock())
+            desk.book(turn, clock())
+            seen.append((turns_in(desk.totals), desk.totals.unsaved_turns))
+            clock.move(days=20)
+        desk.poll()
+        seen.append((turns_in(desk.totals), desk.totals.unsaved_turns))
+        desk.close()
+        return seen
+
+    for at in range(1, every_call(lambda disk: work(tmp_path / "whole", disk)) + 1):
+        folder = tmp_path / str(at)
+
+        seen = work(folder, FailingDisk(at))
+
+        assert [counted for counted, _ in seen] == [1, 2, 3, 3], f"call {at}"
+        assert seen[-1][1] == 0
+        assert sorted(booked_ids(folder)) == sorted(turn.id for turn in turns)
+        again = opened(folder)
+        again.recover()
+        assert sums(again.totals) == recount(folder)
+        assert turns_in(again.totals) == 3
+        again.close()
 
 
 # -- the cache --------------------------------------------------------------------------------
