@@ -35,7 +35,7 @@ from llmhub.storage.records import encode, sealed, with_checksum
 
 DAYS = 5 * 365
 MODELS = ("llama3.1:8b-instruct-q4_K_M", "qwen3:14b", "gemma3:27b")
-OPENINGS = 15
+OPENINGS = 31
 APPENDS = 400
 OPEN_GOAL, APPEND_GOAL = 2.0, 1.5
 
@@ -127,23 +127,25 @@ def counted_anew(folder: Path) -> float:
     return took
 
 
-def opening_ms(folder: Path) -> dict[str, float]:
-    """Medians: to the totals of this month, and to those of every month there is."""
-    month, everything = [], []
+def openings_ms(folders: list[Path]) -> list[dict[str, float]]:
+    """Medians: to the totals of this month, and to those of every month there is; the ledgers taking turns."""
+    month: list[list[float]] = [[] for _ in folders]
+    everything: list[list[float]] = [[] for _ in folders]
+    today = local_now().date()
     for _ in range(OPENINGS):
-        began = perf_counter()
-        keeper = BookKeeper(folder, poll_s=None)
-        totals = keeper.start().result(60)
-        today = local_now().date()
-        totals.within(today.replace(day=1), today)
-        month.append(perf_counter() - began)
-        len(totals.buckets)
-        everything.append(perf_counter() - began)
-        keeper.close()
-    return {
-        "month_ms": statistics.median(month) * 1e3,
-        "everything_ms": statistics.median(everything) * 1e3,
-    }
+        for number, folder in enumerate(folders):
+            began = perf_counter()
+            keeper = BookKeeper(folder, poll_s=None)
+            totals = keeper.start().result(60)
+            totals.within(today.replace(day=1), today)
+            month[number].append(perf_counter() - began)
+            len(totals.buckets)
+            everything[number].append(perf_counter() - began)
+            keeper.close()
+    return [
+        {"month_ms": statistics.median(one) * 1e3, "everything_ms": statistics.median(other) * 1e3}
+        for one, other in zip(month, everything, strict=True)
+    ]
 
 
 def appends_ms(folders: list[Path]) -> list[dict[str, float]]:
@@ -214,8 +216,8 @@ def main() -> int:
             row |= {"files": len(list(folder.glob("turns-*.json"))), "recount_s": counted_anew(folder)}
             row |= {"cache_bytes": (folder / "totals.json").stat().st_size}
             rows.append(row)
-        for row, folder in zip(rows, folders, strict=True):
-            row |= opening_ms(folder)
+        for row, opened in zip(rows, openings_ms(folders), strict=True):
+            row |= opened
         for row, appended in zip(rows, appends_ms(folders), strict=True):
             row |= appended
         floor = memory_mb(None)
