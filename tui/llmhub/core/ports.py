@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Protocol
 
 from llmhub.core.chat import ChatEvent, ChatRequest
+from llmhub.core.cloud import CloudEndpoint, CloudListing, Generation, KeyInfo
 from llmhub.core.conversations import Chat, ChatSummary
 from llmhub.core.models import DaemonInfo, InstalledModel, LoadedModel, Manifest, ModelDetails, PullEvent
 from llmhub.core.places import Place
@@ -68,6 +69,40 @@ class ModelHost(Backend, Protocol):
         Raises:
             BackendError: also for an error line in the stream, and for a stream that ends without `success`.
         """
+
+
+class CloudHost(Backend, Protocol):
+    """A provider of models that bills by the token. Every method raises `BackendError` and nothing else."""
+
+    @property
+    def url(self) -> str:
+        """Its address, for messages."""
+
+    @property
+    def place(self) -> Place:
+        """Where its models run, before it is known which provider served."""
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key to ask with; looking for one touches no network."""
+
+    async def models(self, *, refresh: bool = False) -> CloudListing:
+        """All models, from the cache while it is fresh or nothing else can be had; its age is in it."""
+
+    async def endpoints(self, model: str) -> tuple[CloudEndpoint, ...]:
+        """Who serves `model`, at which price."""
+
+    async def key_info(self) -> KeyInfo:
+        """What the key may still spend."""
+
+    async def generation(self, generation_id: str) -> Generation | None:
+        """What became of a request; `None` while the provider does not know it yet."""
+
+
+class OfflineSwitch(Protocol):
+    """The one switch in the transport; while it is on, nothing but loopback is reached."""
+
+    offline: bool
 
 
 class Registry(Protocol):
