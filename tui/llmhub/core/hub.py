@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
+from llmhub.core.cloud_watch import CloudState, CloudWatch
 from llmhub.core.costs.turn import with_energy
 from llmhub.core.daemon_start import StartAdvice
 from llmhub.core.errors import LLMHubError
 from llmhub.core.host_jobs import HostJobs
 from llmhub.core.lanes import LaneGate
 from llmhub.core.memory import MemoryState
-from llmhub.core.ports import ChatStore, Ledger, ModelHost, Registry
+from llmhub.core.ports import Backend, ChatStore, CloudHost, Ledger, ModelHost, OfflineSwitch, Registry
 from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.pull_queue import PullQueue
 from llmhub.core.totals import Totals
@@ -39,6 +41,13 @@ class AppMemory(Protocol):
         """Remember; returns at once and never raises."""
 
 
+@dataclass(slots=True)
+class _NoSwitch:
+    """A switch that moves nothing, for services that reach nobody."""
+
+    offline: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What bootstrap made, ready to be used."""
@@ -55,11 +64,23 @@ class Services:
     """Set some keys of the profile; returns the new version. Raises `ConfigError`."""
     default_context: int
     default_max_tokens: int
+    cloud: CloudHost | None = None
+    """The provider that bills by the token; `None` where nothing but the local daemon is wanted."""
+    save_key: Callable[[str], Awaitable[None]] | None = None
+    """Keep a key in the keyring. Raises `ConfigError`."""
+    switch: OfflineSwitch = field(default_factory=_NoSwitch)
+    """The one offline switch; the transport reads it at every request."""
+    day_budget_usd: Decimal | None = None
+    month_budget_usd: Decimal | None = None
     machine_id: str | None = None
     demo: bool = False
     offline: bool = False
     problems: tuple[LLMHubError, ...] = ()
     """What was found wrong at the start (config, themes, data folder), to be told once."""
+    notices: Callable[[], Sequence[LLMHubError]] = tuple
+    """What was found wrong with the ledger or the chats since it was asked last, to be told once."""
+    troubles: Callable[[], Sequence[LLMHubError]] = tuple
+    """Why the ledger or the chats cannot be written at present; nothing when all is well."""
     start_advice: StartAdvice | None = None
     """How a daemon that does not answer is installed or started here."""
     clock: Callable[[], float] = monotonic
@@ -83,6 +104,9 @@ class Hub:
         self.memory_state: MemoryState | None = None
         self.profiles = services.profiles
         self.watch = HostWatch(services.host, self._looked)
+        self.cloud_watch = (
+            CloudWatch(services.cloud, services.switch, self._cloud_looked) if services.cloud is not None else None
+        )
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self.pulls = PullQueue(
@@ -99,6 +123,29 @@ class Hub:
             changed=self.changed,
             default_context=services.default_context,
         )
+
+    @property
+    def cloud_state(self) -> CloudState:
+        """What is known of the provider."""
+        if self.cloud_watch is None:
+            return CloudState(offline=self.services.switch.offline)
+        return self.cloud_watch.state
+
+    def backend(self, name: str) -> Backend:
+        """The backend of a lane; the local daemon for a name that nobody has."""
+        cloud = self.services.cloud
+        return cloud if cloud is not None and name == cloud.name else self.services.host
+
+    def is_cloud(self, name: str) -> bool:
+        """Whether a lane's backend bills by the token."""
+        return self.services.cloud is not None and name == self.services.cloud.name
+
+    def set_offline(self, offline: bool) -> None:
+        """Move the offline switch; it acts in the transport, at once."""
+        self.services.switch.offline = offline
+        if self.cloud_watch is not None:
+            self.cloud_watch.switched()
+        self.changed()
 
     @property
     def profile(self) -> Profile:
@@ -152,6 +199,9 @@ class Hub:
 
     async def _pulled(self, _name: str) -> None:
         await self.watch.look()
+
+    def _cloud_looked(self, _state: CloudState) -> None:
+        self.changed()
 
     def _looked(self, state: HostState) -> None:
         self.state = state
