@@ -140,6 +140,14 @@ class Hub:
         """Whether a lane's backend bills by the token."""
         return self.services.cloud is not None and name == self.services.cloud.name
 
+    def turn_ended(self, backend: str) -> None:
+        """A reply of that backend has ended: what it changed is looked at."""
+        if self.is_cloud(backend):
+            if self.cloud_watch is not None:
+                self.spawn(self.cloud_watch.look_at_key())
+        else:
+            self.watch.poke()
+
     def set_offline(self, offline: bool) -> None:
         """Move the offline switch; it acts in the transport, at once."""
         self.services.switch.offline = offline

@@ -10,13 +10,12 @@ from enum import StrEnum
 from time import monotonic
 from typing import Protocol
 
-from llmhub.core.asking import think_for, without_oldest
-from llmhub.core.chat import Accepted, ChatEvent, ChatRequest, SamplingParams, TextDelta, ThinkingDelta, Waiting
+from llmhub.core.asking import without_oldest
+from llmhub.core.chat import Accepted, ChatEvent, ChatRequest, TextDelta, ThinkingDelta, Waiting
 from llmhub.core.conversations import Chat, Entry, LaneSetup
 from llmhub.core.errors import BackendError
 from llmhub.core.hub import Hub
 from llmhub.core.identity import new_id
-from llmhub.core.models import InstalledModel, ModelDetails, context_to_ask
 from llmhub.core.places import Place, PlaceKind
 from llmhub.core.run import TurnMeter, run_turn
 from llmhub.core.turns import Turn, TurnContext
@@ -99,14 +98,15 @@ class ChatSession:
     def __init__(self, hub: Hub, chat: Chat, listener: SessionListener, *, is_new: bool) -> None:
         self.hub = hub
         self.chat = chat
+        self.models = LaneModels(hub)
         self.queued: str | None = None
         """A prompt typed while replies stream; it is sent when they are done."""
         self.runs: dict[int, LaneRun] = {}
         """The last run of each lane."""
         self._listener = listener
         self._unborn = is_new
+        self._closed = False
         self._held: list[Entry] = []
-        self._details: dict[str, ModelDetails] = {}
 
     # -- what a screen asks -------------------------------------------------------------------
 
@@ -176,17 +176,18 @@ class ChatSession:
         runs = [run for run in self.runs.values() if run.running and lane in {None, run.lane}]
         for run in runs:
             if run.task is not None:
+                if run.meter is not None:
+                    run.meter.closing = False
                 run.task.cancel()
         return bool(runs)
 
     async def close(self) -> None:
         """Stop everything because llmhub or the chat is being closed; returns when all is booked and saved."""
+        self._closed = True
         self.queued = None
         tasks = []
         for run in self.runs.values():
             if run.running and run.task is not None:
-                if run.meter is not None:
-                    run.meter.closing = True
                 run.task.cancel()
                 tasks.append(run.task)
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -234,11 +235,7 @@ class ChatSession:
 
     def context_in_force(self, lane: int) -> int | None:
         """What the daemon really allocated for the lane's model, else what would be asked for; tokens."""
-        setup = self.chat.lanes[lane]
-        resident = self.hub.state.resident(setup.model)
-        if resident is not None and resident.context_tokens:
-            return resident.context_tokens
-        return self._context_of(setup)
+        return self.models.context_in_force(self.chat.lanes[lane])
 
     # -- a run --------------------------------------------------------------------------------
 
@@ -258,8 +255,7 @@ class ChatSession:
         group = new_id()
         for lane, question in asked.items():
             setup = self.chat.lanes[lane]
-            installed = self.hub.state.model(setup.model)
-            place = installed.place if installed else self.hub.services.host.place
+            place = self.models.place(setup)
             turn_id = new_id()
             told = {"kind": str(place.kind), "name": place.name}
             entries, node = self.chat.begin_reply(lane, question, turn_id=turn_id, model=setup.model, place=told)
@@ -275,7 +271,7 @@ class ChatSession:
         try:
             request = await self._request(run)
             run.num_ctx = request.num_ctx
-            if run.place.kind is PlaceKind.OLLAMA_CLOUD:
+            if run.place.kind in {PlaceKind.OLLAMA_CLOUD, PlaceKind.PROVIDER}:
                 await self._ask(run, request, turn_id)
             else:
                 run.waits_for = hub.gate.busy_with(host.url, run.setup.model)
@@ -296,12 +292,13 @@ class ChatSession:
             run.state = RunState.ENDED
             self._finish(run)
         if run.error is not None or run.turn is not None:
-            hub.watch.poke()
+            hub.turn_ended(run.setup.backend)
         self._next()
 
     async def _ask(self, run: LaneRun, request: ChatRequest, turn_id: str) -> None:
         services = self.hub.services
         run.meter = TurnMeter(request, self._context(run), clock=services.clock, now=services.now(), turn_id=turn_id)
+        run.meter.closing = True  # a cancellation that `stop` did not ask for: llmhub ends, in order or not
 
         def on_event(event: ChatEvent) -> None:
             match event:
@@ -324,7 +321,7 @@ class ChatSession:
 
         run._saved_at = monotonic()
         await run_turn(
-            services.host,
+            self.hub.backend(run.setup.backend),
             request,
             services.ledger,
             on_event,
@@ -364,11 +361,7 @@ class ChatSession:
         self._listener.run_ended(run)
 
     def _next(self) -> None:
-        if (
-            self.queued is not None
-            and not self.running
-            and not any(run.meter is not None and run.meter.closing for run in self.runs.values())
-        ):
+        if self.queued is not None and not self.running and not self._closed:
             text, self.queued = self.queued, None
             self.send(text)
 
@@ -381,47 +374,13 @@ class ChatSession:
     # -- what is sent -------------------------------------------------------------------------
 
     async def _request(self, run: LaneRun) -> ChatRequest:
-        setup = run.setup
-        installed = self.hub.state.model(setup.model)
-        details = await self._details_of(setup.model, installed)
         messages = self.chat.messages(run.lane, run.question)
         if run.drop_turns:
             messages = without_oldest(messages, run.drop_turns)
-        services = self.hub.services
-        return ChatRequest(
-            model=setup.model,
-            messages=messages,
-            params=SamplingParams(temperature=setup.temperature),
-            think=think_for(setup, installed, details),
-            num_ctx=self._context_of(setup),
-            max_tokens=setup.max_tokens or services.default_max_tokens,
-        )
-
-    async def _details_of(self, model: str, installed: InstalledModel | None) -> ModelDetails | None:
-        key = f"{model} {installed.digest if installed else ''}"
-        if key not in self._details:
-            try:
-                self._details[key] = await self.hub.services.host.details(model)
-            except BackendError:
-                return None  # the request itself will say what is wrong, and be booked
-        return self._details[key]
-
-    def _context_of(self, setup: LaneSetup) -> int:
-        installed = self.hub.state.model(setup.model)
-        key = f"{setup.model} {installed.digest if installed else ''}"
-        details = self._details.get(key)
-        resident = self.hub.state.resident(setup.model)
-        trained = installed.context_trained if installed else None
-        return context_to_ask(
-            wanted=setup.num_ctx,
-            preset=details.preset_context if details else None,
-            resident=resident.context_tokens if resident else None,
-            trained=trained or (details.context_trained if details else None),
-            default=self.hub.services.default_context,
-        )
+        return await self.models.request(run.setup, messages)
 
     def _context(self, run: LaneRun) -> TurnContext:
-        installed = self.hub.state.model(run.setup.model)
+        installed = self.models.installed(run.setup)
         prefix, gap = self._prefix(run)
         return TurnContext(
             chat_id=self.chat.id,
