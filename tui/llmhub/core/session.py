@@ -16,6 +16,7 @@ from llmhub.core.conversations import Chat, Entry, LaneSetup
 from llmhub.core.errors import BackendError
 from llmhub.core.hub import Hub
 from llmhub.core.identity import new_id
+from llmhub.core.lane_models import LaneModels
 from llmhub.core.places import Place, PlaceKind
 from llmhub.core.run import TurnMeter, run_turn
 from llmhub.core.turns import Turn, TurnContext
