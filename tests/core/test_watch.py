@@ -10,6 +10,7 @@ import pytest
 
 from llmhub.core import watch as watch_module
 from llmhub.core.errors import FailureKind
+from llmhub.core.models import ModelDetails
 from llmhub.core.watch import HostState, HostWatch
 from support.fake_host import FakeHost, failure, installed_model
 
@@ -175,3 +176,33 @@ def test_a_name_without_a_tag_means_latest() -> None:
     assert state.model("llama3.2") is state.installed[0]
     assert state.model("host:5000/me/mine") is state.installed[1]
     assert state.model("llama3.2:1b") is None
+
+
+async def test_what_the_list_does_not_tell_is_asked_of_each_model_once() -> None:
+    host = FakeHost(installed_model("old:7b", capabilities=None, context_trained=None), installed_model("new:8b"))
+    host.shown["old:7b"] = ModelDetails("old:7b", context_trained=32_768, capabilities=frozenset({"completion"}))
+
+    async with watching(host) as (watch, seen):
+        await seen.reached(2)
+        watch.poke()
+        host.loaded_as("new:8b")
+        await seen.reached(3)
+
+    assert [model.context_trained for model in seen[0].installed] == [None, seen[0].installed[1].context_trained]
+    assert seen[1].installed[0].context_trained == 32_768
+    assert seen[2].installed[0].capabilities == frozenset({"completion"})
+    assert [call for call in host.calls if call[0] == "details"] == [("details", "old:7b")]
+
+
+async def test_a_model_that_cannot_be_asked_about_is_asked_once_and_stays_as_it_is() -> None:
+    host = FakeHost(installed_model("old:7b", capabilities=None))
+    host.failures["details"] = failure(FailureKind.REFUSED)
+
+    async with watching(host) as (watch, seen):
+        await seen.reached(1)
+        watch.poke()
+        host.loaded_as("old:7b")
+        await seen.reached(2)
+
+    assert seen[1].installed[0].capabilities is None
+    assert [call[0] for call in host.calls].count("details") == 1

@@ -134,6 +134,8 @@ class World:
             demo=self.demo,
             offline=self.config.offline,
             problems=tuple(self.problems),
+            notices=self.notices,
+            troubles=self.troubles,
             start_advice=await self.start_advice(),
             exports=self.places.exports,
         )
@@ -226,6 +228,14 @@ class World:
             machine = await self.machine()
             self.machine_id = machine.id
             await books.keep("machine", machine.to_record(), machine.id)
+
+    def notices(self) -> list[LLMHubError]:
+        """What was found wrong with the ledger or the chats since the last call."""
+        return [notice for store in (self._books, self._chats) if store is not None for notice in store.take_notices()]
+
+    def troubles(self) -> list[LLMHubError]:
+        """Why the ledger or the chats cannot be written at present."""
+        return [store.problem for store in (self._books, self._chats) if store is not None and store.problem]
 
     def booked(self, month: str | None = None) -> Iterator[tuple[str, Turn]]:
         """Turns with the local day they were committed on, the oldest first; `month` as `2026-11`. Reads files."""

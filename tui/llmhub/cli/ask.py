@@ -171,7 +171,7 @@ def _request(
     setup = LaneSetup(question.model.backend, question.model.model, think=question.think)
     think: Think = think_for(setup, installed, details)
     return ChatRequest(
-        model=question.model.model,
+        model=installed.name if installed else question.model.model,  # as the app books it: one model, one name
         messages=tuple(messages),
         params=SamplingParams(temperature=question.temperature, seed=question.seed),
         think=think,

@@ -16,7 +16,7 @@ from llmhub import __version__, formats
 from llmhub.cli.options import Command, session
 from llmhub.cli.session import DONE, FAILED
 from llmhub.core.config import KEY_VARIABLE, OLLAMA_HOST
-from llmhub.core.errors import BackendError, LLMHubError
+from llmhub.core.errors import BackendError, ConfigError, LLMHubError
 from llmhub.core.places import is_loopback
 
 if TYPE_CHECKING:
@@ -142,9 +142,11 @@ async def _places(world: World) -> list[Check]:
 
 async def _settings(world: World) -> list[Check]:
     file = world.places.config_file
+    await world.ledger()  # reads the profile
     checks = [
         Check("settings", "bad", f"{problem.happened} · {problem.subject}", problem.remedy)
-        for problem in world.settings.problems
+        for problem in world.problems
+        if isinstance(problem, ConfigError)
     ]
     if checks:
         return checks
@@ -189,7 +191,7 @@ async def _daemon(world: World) -> list[Check]:
         info = await host.info()
         installed, loaded = await host.installed(), await host.loaded()
     except BackendError as error:
-        remedy = (await world.start_advice()).words
+        remedy = (await world.remedied(error)).remedy
         # without a daemon llmhub starts and waits for one, so nothing of llmhub's own is broken
         return [Check("ollama", "note", f"{error.happened} · {error.subject}", remedy)]
     where = f"{formats.place(host.place)} at {host.url}"

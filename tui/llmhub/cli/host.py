@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from llmhub.core.model_address import model_address
 from llmhub.core.models import InstalledModel, LoadedModel, context_to_ask
 from llmhub.core.names import name_key
 from llmhub.core.places import Place, PlaceKind
+from llmhub.core.watch import learn
 
 if TYPE_CHECKING:
     from llmhub.bootstrap import World
@@ -27,7 +29,8 @@ def models(context: click.Context) -> None:
     console = session(context).console
 
     async def work(world: World) -> int:
-        installed = await world.host.installed()
+        listed = await world.host.installed()
+        installed = tuple(await asyncio.gather(*(learn(world.host, model) for model in listed)))
         loaded = {name_key(model.name): model for model in await world.host.loaded()}
         if console.json:
             console.data([installed_json(model, loaded.get(name_key(model.name))) for model in installed])

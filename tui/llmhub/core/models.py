@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +26,22 @@ class InstalledModel:
     format: str | None = None
     context_trained: int | None = None
     capabilities: frozenset[str] | None = None
-    """`None` where the daemon is too old to say (before 0.30)."""
+    """`None` where the list does not say (Ollama before 0.30)."""
     remote_model: str | None = None
     remote_host: str | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the list told context and capabilities; before 0.30 Ollama tells them with the details only."""
+        return self.context_trained is not None and self.capabilities is not None
+
+    def completed(self, details: ModelDetails) -> InstalledModel:
+        """This model with what its details tell and the list did not."""
+        return replace(
+            self,
+            context_trained=details.context_trained if self.context_trained is None else self.context_trained,
+            capabilities=details.capabilities if self.capabilities is None else self.capabilities,
+        )
 
 
 @dataclass(frozen=True, slots=True)

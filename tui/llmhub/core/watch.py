@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from llmhub.core.errors import BackendError
-from llmhub.core.models import DaemonInfo, InstalledModel, LoadedModel
+from llmhub.core.errors import BackendError, FailureKind
+from llmhub.core.models import DaemonInfo, InstalledModel, LoadedModel, ModelDetails
 from llmhub.core.places import THIS_MACHINE, Place
 from llmhub.core.ports import ModelHost
 
@@ -60,11 +60,14 @@ class HostWatch:
         self._poked = asyncio.Event()
         self._looking = asyncio.Lock()
         self.state = HostState(host.name, host.url, host.place)
+        self._learnt: dict[str, ModelDetails | None] = {}
+        """By name and digest, what the list does not tell; `None` where the daemon would not tell it either."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
             await self.look()
+            await self._learn()
             self._poked.clear()
             try:
                 async with asyncio.timeout(CALM_S if self.state.alive else MISSING_S):
@@ -84,7 +87,7 @@ class HostWatch:
     async def _look(self) -> HostState:
         try:
             info = self.state.info if self.state.alive else await self._host.info()
-            installed = await self._host.installed()
+            installed = tuple(self._completed(model) for model in await self._host.installed())
             loaded = await self._host.loaded()
         except BackendError as error:
             told = self.state.error
@@ -96,3 +99,40 @@ class HostWatch:
             self.state = seen
             self._on_change(seen)
         return self.state
+
+    async def _learn(self) -> None:
+        """Ask for context and capabilities of each model once: the list of Ollama before 0.30 has neither."""
+        for model in self.state.installed if self.state.alive else ():
+            if model.is_told or _key(model) in self._learnt:
+                continue
+            try:
+                self._learnt[_key(model)] = await self._host.details(model.name)
+            except BackendError as error:
+                if error.kind is FailureKind.UNREACHABLE:
+                    return
+                self._learnt[_key(model)] = None
+            if self._poked.is_set():
+                return  # somebody waits for another look; the rest is asked after it
+        async with self._looking:
+            seen = replace(self.state, installed=tuple(self._completed(model) for model in self.state.installed))
+            if seen != self.state:
+                self.state = seen
+                self._on_change(seen)
+
+    def _completed(self, model: InstalledModel) -> InstalledModel:
+        details = self._learnt.get(_key(model))
+        return model if details is None else model.completed(details)
+
+
+def _key(model: InstalledModel) -> str:
+    return f"{model.name} {model.digest}"
+
+
+async def learn(host: ModelHost, model: InstalledModel) -> InstalledModel:
+    """`model` with its context and capabilities asked for where the list did not tell them."""
+    if model.is_told:
+        return model
+    try:
+        return model.completed(await host.details(model.name))
+    except BackendError:
+        return model

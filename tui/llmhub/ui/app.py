@@ -69,6 +69,11 @@ class LLMHubApp(App[None]):
     """
 
     TITLE = "llmhub"
+    NOTIFICATION_TIMEOUT = 3.0
+    CSS = """
+    ToastRack { margin-bottom: 4; }  /* what is typed stays in sight */
+    Toast { padding: 0 1; margin-top: 0; }
+    """
 
     ENABLE_COMMAND_PALETTE = True
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {

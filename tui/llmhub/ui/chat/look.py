@@ -9,6 +9,8 @@ WIDE_CELLS = 100
 PANEL_CELLS = 41
 LANE_CELLS = 36
 """The panel stays beside the lanes only where each keeps this many columns, unless the person asked for it."""
+NOTICES_EVERY_S = 2.0
+"""Seconds between two looks at whether ledger and chats can be written."""
 TRANSCRIPT_KEYS = (
     "j k turns",
     "y copy",
@@ -20,6 +22,7 @@ TRANSCRIPT_KEYS = (
     "/ find",
     "= differed",
 )
+FIND_KEYS = ("enter next", "↑ ↓ matches", "esc close")
 
 CSS = """
 ChatScreen {

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from llmhub import formats
 from llmhub.core.daemon_start import StartAdvice, StartKind
+from llmhub.core.errors import FailureKind
 from llmhub.core.first_models import FIRST_MODELS, picks
 from llmhub.core.hub import Hub
+from llmhub.core.plain import one_line
 from llmhub.core.session import ChatSession
 from llmhub.ui.widgets.welcome import Choice, WelcomeView
+
+_WATCHES = "llmhub watches, and goes on by itself as soon as it answers."
 
 
 def welcome_view(hub: Hub | None, session: ChatSession | None, advice: StartAdvice | None) -> WelcomeView:
@@ -46,6 +50,10 @@ def pick_models(hub: Hub) -> tuple[str, ...]:
 
 def _no_daemon(hub: Hub, advice: StartAdvice | None) -> WelcomeView:
     error = hub.state.error
+    if error is not None and error.kind is not FailureKind.UNREACHABLE:
+        # something answers there, so there is nothing to install or start
+        found = (f"{error.happened}: {error.subject}.", "", one_line(error.remedy), "", _WATCHES)
+        return WelcomeView("no_daemon", "No Ollama there", found)
     lines = [] if error is None else [f"{error.happened}: {error.subject}."]
     choices: tuple[Choice, ...] = ()
     if advice is not None:
@@ -61,7 +69,7 @@ def _no_daemon(hub: Hub, advice: StartAdvice | None) -> WelcomeView:
             choices = (Choice("c", "copy the command"),)
         lines += ["", advice.how] if advice.how else []
         lines += [advice.note] if advice.note else []
-    lines += ["", "llmhub watches, and goes on by itself as soon as it answers."]
+    lines += ["", _WATCHES]
     return WelcomeView("no_daemon", "No Ollama yet", tuple(lines), choices)
 
 

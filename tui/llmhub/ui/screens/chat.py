@@ -70,6 +70,8 @@ class ChatScreen(Screen[None]):
         """Typed while there was no model yet; sent when there is one."""
         self._second_quits = False
         self._failed: LaneRun | None = None
+        self._troubles: list[LLMHubError] = []
+        """Why the ledger or the chats could not be written at the last look."""
         self._panel_wanted: bool | None = None
         """What the person chose; without a choice the panel is there where there is room beside the lanes."""
         self._failed_start: LLMHubError | None = None
@@ -106,6 +108,7 @@ class ChatScreen(Screen[None]):
         self._place_panel()
         for problem in hub.services.problems:
             self.strip.show(problem)
+        self.set_interval(look.NOTICES_EVERY_S, self._tell_notices)
         self._hub_changed()
 
     def take(self, draft: Draft) -> None:
@@ -202,6 +205,19 @@ class ChatScreen(Screen[None]):
         self.board.refresh_headers()
         self.costs.rest()
 
+    def _tell_notices(self) -> None:
+        """Tell what cannot be kept, and take it away once it is."""
+        hub = self.hub
+        if hub is None:
+            return
+        for notice in hub.services.notices():
+            self.strip.show(notice)
+        troubles = hub.services.troubles()
+        if not troubles:
+            for mended in self._troubles:
+                self.strip.clear(mended)
+        self._troubles = list(troubles)
+
     def _first_session(self) -> None:
         """Open Chat on the loaded model, else the one used last, else the first that can chat."""
         hub = self.hub
@@ -219,6 +235,9 @@ class ChatScreen(Screen[None]):
         hub = self.hub
         if hub is None:
             return
+        if self._failed is not None:
+            self._failed = None
+            self.strip.clear()
         session = ChatSession(hub, chat, self, is_new=is_new)
         for setup in setups or []:
             session.add_lane(setup)
@@ -251,6 +270,11 @@ class ChatScreen(Screen[None]):
         session.send(event.text)
         self.prompt.remember(question_texts(session.chat))
         self._hint()
+
+    @on(Prompt.Nothing)
+    def _nothing(self) -> None:
+        """Enter in an empty prompt does what the strip says it does."""
+        self.strip.action_open()
 
     @on(Prompt.Changed)
     def _typing(self) -> None:
@@ -363,6 +387,8 @@ class ChatScreen(Screen[None]):
         if session is None:
             return
         setups = list(session.chat.lanes.values())
+        if (queued := session.unqueue()) is not None and not self.prompt.text:
+            self.prompt.put(queued)  # it was for the chat that is left: nobody would see the answer there
         session.stop()
         self._begin(Chat(new_id()), is_new=True, setups=setups)
         self.prompt.focus()
@@ -444,8 +470,13 @@ class ChatScreen(Screen[None]):
 
     def on_descendant_focus(self) -> None:
         """The keys at the foot are those of where the focus is."""
-        transcript = isinstance(self.focused, Transcript)
-        self.keys.parts = look.TRANSCRIPT_KEYS if transcript else PROMPT_KEYS
+        focused = self.focused
+        if isinstance(focused, Transcript):
+            self.keys.parts = look.TRANSCRIPT_KEYS
+        elif focused is not None and isinstance(focused.parent, FindBar):
+            self.keys.parts = look.FIND_KEYS
+        else:
+            self.keys.parts = PROMPT_KEYS
 
     def on_resize(self) -> None:
         """The panel stands beside the lanes where there is room, unless the person chose."""

@@ -19,6 +19,7 @@ from llmhub import formats
 from llmhub.core.conversations import ChatSummary
 from llmhub.core.fuzzy import fuzzy_rank
 from llmhub.core.plain import one_line
+from llmhub.ui.widgets.cost_panel import turns_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,9 @@ class ChatsScreen(ModalScreen[ChatsAnswer | None]):
             when = formats.ago(chat.updated_at)
             models = ", ".join(chat.models[:2])
             title = one_line(chat.title, 120) or "(no title)"
-            chats.add_option(Option(Content.assemble(title, (f"   {when} · {chat.turns} turns · {models}", "dim"))))
+            chats.add_option(
+                Option(Content.assemble(title, (f"   {when} · {turns_words(chat.turns)} · {models}", "dim")))
+            )
         if self._shown:
             chats.highlighted = 0
         elif not query:

@@ -101,9 +101,11 @@ class Transcript(Conversation, can_focus=True):
         return self._document.turns[-1].key if self._document.turns else None
 
     def on_focus(self) -> None:
-        """The mark shows."""
-        if self._focused is None and self._document.turns:
-            self._mark(len(self._document.turns) - 1, scroll=False)
+        """The mark shows; left on a turn that is out of sight it comes to the last one on the screen."""
+        seen = {placed.spot.turn for placed in self._placed}
+        number = self._document.number(self._focused) if self._focused else None
+        if self._document.turns and number not in seen:
+            self._mark(max(seen, default=len(self._document.turns) - 1), scroll=False)
         self._update()
 
     def on_blur(self) -> None:

@@ -110,8 +110,10 @@ class ErrorStrip(Vertical, can_focus=True):
         self._draw()
 
     def clear(self, error: LLMHubError | None = None) -> None:
-        """Take `error` away, or everything: it is no longer so."""
-        self._told = [] if error is None else [told for told in self._told if told.error is not error]
+        """Take `error` away (the same failure of the same thing), or everything: it is no longer so."""
+        gone = error and (error.happened, error.subject)
+        kept = [told for told in self._told if (told.error.happened, told.error.subject) != gone]
+        self._told = [] if error is None else kept
         self._draw()
 
     def on_mount(self) -> None:

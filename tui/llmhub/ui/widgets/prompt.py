@@ -54,6 +54,12 @@ class Prompt(TextArea):
             return self.prompt
 
     @dataclass
+    class Nothing(Message):
+        """Enter in an empty prompt: there is nothing to send."""
+
+        prompt: Prompt
+
+    @dataclass
     class Left(Message):
         """Escape was pressed: the screen decides what that means now."""
 
@@ -121,6 +127,7 @@ class Prompt(TextArea):
             return
         text = self.text.strip("\n")
         if not text.strip():
+            self.post_message(self.Nothing(self))
             return
         self.clear()
         self._at = None
