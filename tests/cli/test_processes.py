@@ -70,7 +70,7 @@ def test_a_signal_stops_the_reply_and_the_turn_is_booked_as_stopped(
     assert process.returncode == code
     assert b"Traceback" not in err
     assert b"stopped" in err
-    assert (turn.status, turn.model, turn.tokens.source) == (TurnStatus.CANCELLED, "firehose", "estimate")
+    assert (turn.status, turn.model, turn.tokens.source) == (TurnStatus.CANCELLED, "firehose:latest", "estimate")
 
 
 def test_a_reader_that_leaves_is_no_error_and_the_turn_is_booked(own_home: Path, daemon: str) -> None:

@@ -18,11 +18,13 @@ from llmhub.core.session import ChatSession
 from llmhub.ui.app import LLMHubApp
 from llmhub.ui.screens.chat import ChatScreen
 from llmhub.ui.theming import variable_defaults
+from llmhub.ui.transcript import inline
 from support.fake_host import FakeHost
 from support.fake_ledger import FakeChats, FakeLedger
 from support.hubs import services
 from support.screens import until
 
+inline.prepare()  # in the app a thread does it while the first word is waited for; here words come at once
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 DECLARED = Profile(
     profile_id="p1",
