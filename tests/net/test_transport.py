@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def reached(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> Reached:
     """Let every pool of `transport` be one that reaches nothing."""
     network = Reached()
 
-    async def pool(proxy: str | None, *, tls: bool) -> Reached:
+    async def pool(proxy: str | None, *, tls: bool, local: bool) -> Reached:
         return network
 
     monkeypatch.setattr(transport, "_pool", pool)
@@ -94,6 +95,62 @@ async def test_offline_refuses_the_second_half_of_a_redirect_away() -> None:
             await client.request("GET", f"{server.url}/", follow_redirects=True)
 
     await client.aclose()
+
+
+async def test_turning_the_switch_ends_a_stream_that_is_silent() -> None:
+    switch = Switch()
+    hangs = Answer(b"one\n", content_type="text/plain", end="hang")
+
+    async with replay({"GET http://llm.example/": hangs}) as proxy:
+        client = make_client(switch, proxy=proxy.url)
+
+        async def read() -> None:
+            async with client.stream("GET", "http://llm.example/") as streamed:
+                async for _piece in streamed.chunks():
+                    switch.offline = True
+
+        with pytest.raises(OfflineError) as refused:
+            await read()
+        await asyncio.wait_for(proxy.left.wait(), 5)
+        await client.aclose()
+
+    assert refused.value.host == "llm.example"
+
+
+async def test_turning_the_switch_ends_a_request_that_waits_for_its_answer() -> None:
+    switch = Switch()
+
+    async with replay({"GET http://llm.example/": Answer(b"", before_s=60)}) as proxy:
+        client = make_client(switch, proxy=proxy.url)
+        asking = asyncio.ensure_future(client.request("GET", "http://llm.example/"))
+        await asyncio.wait_for(proxy.got.wait(), 5)
+        switch.offline = True
+        with pytest.raises(OfflineError):
+            await asking
+        await asyncio.wait_for(proxy.left.wait(), 5)
+        await client.aclose()
+
+
+async def test_turning_the_switch_closes_connections_that_wait_and_leaves_loopback_alone() -> None:
+    switch = Switch()
+    asks: list[str] = []
+
+    async with replay(
+        {"GET http://llm.example/": Answer.of({}), "GET /": Answer(b"x" * 9, between=(3, 0.2))}
+    ) as server:
+        client = make_client(switch, proxy=server.url)
+        await client.request("GET", "http://llm.example/")
+        async with client.stream("GET", f"{server.url}/") as streamed:
+            async for piece in streamed.chunks():
+                asks.append(piece.decode())
+                switch.offline = True
+        switch.offline = False
+        again = await client.request("GET", "http://llm.example/")
+        connections = server.connections
+        await client.aclose()
+
+    assert "".join(asks) == "x" * 9
+    assert (again.status, connections) == (200, 3)
 
 
 # -- proxies ------------------------------------------------------------------------------------

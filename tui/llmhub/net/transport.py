@@ -10,12 +10,14 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import httpx
 
 from llmhub.core.places import is_loopback
 from llmhub.net.authorities import Authority, put_key
-from llmhub.net.errors import OfflineError, UnreachableError
+from llmhub.net.away import Away, AwayStream
+from llmhub.net.errors import UnreachableError
 from llmhub.net.proxies import ProxyRules
 from llmhub.net.switch import Switch
 
@@ -26,7 +28,7 @@ class Transport(httpx.AsyncBaseTransport):
     """Guards the connections of httpx. Pools are made when they are first needed.
 
     Args:
-        switch: Read at every request.
+        switch: Read at every request; turning it on ends what is under way.
         proxies: For everything but loopback.
         ca_file: Certificate authorities to trust beside the usual ones.
         authorities: Keys and the origins they may go to.
@@ -40,12 +42,15 @@ class Transport(httpx.AsyncBaseTransport):
         ca_file: Path | None = None,
         authorities: Sequence[Authority] = (),
     ) -> None:
-        self._switch = switch
+        self._away = Away(switch)
         self._proxies = proxies or ProxyRules()
         self._ca_file = ca_file
         self._authorities = tuple(authorities)
-        self._pools: dict[tuple[str | None, bool], httpx.AsyncHTTPTransport] = {}
+        self._pools: dict[tuple[str | None, bool, bool], httpx.AsyncHTTPTransport] = {}
+        """By proxy, whether there is TLS, and whether they stay on this machine."""
         self._trust: asyncio.Task[ssl.SSLContext] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        switch.when_offline(self._leave)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request` if it may go.
@@ -54,12 +59,17 @@ class Transport(httpx.AsyncBaseTransport):
             OfflineError: the switch is on and the host is not loopback.
         """
         url = request.url
-        local = is_loopback(url.host)
-        if self._switch.offline and not local:
-            raise OfflineError(url.host)
+        if is_loopback(url.host):
+            return await self._send(request, None, local=True)
+        async with self._away.held(url.host):
+            response = await self._send(request, self._proxies.proxy_for(url.scheme, url.host, url.port), local=False)
+        response.stream = AwayStream(cast("httpx.AsyncByteStream", response.stream), self._away, url.host)
+        return response
+
+    async def _send(self, request: httpx.Request, proxy: str | None, *, local: bool) -> httpx.Response:
         put_key(request, self._authorities)
-        proxy = None if local else self._proxies.proxy_for(url.scheme, url.host, url.port)
-        pool = await self._pool(proxy, tls=url.scheme == "https" or (proxy or "").lower().startswith("https://"))
+        tls = request.url.scheme == "https" or (proxy or "").lower().startswith("https://")
+        pool = await self._pool(proxy, tls=tls, local=local)
         return await pool.handle_async_request(request)
 
     def has_key_for(self, url: str) -> bool:
@@ -76,14 +86,22 @@ class Transport(httpx.AsyncBaseTransport):
         for pool in pools:
             await pool.aclose()
 
-    async def _pool(self, proxy: str | None, *, tls: bool) -> httpx.AsyncHTTPTransport:
-        found = self._pools.get((proxy, tls))
+    def _leave(self) -> None:
+        """Close connections to elsewhere that wait for their next request."""
+        away = [key for key in self._pools if not key[2]]
+        for pool in [self._pools.pop(key) for key in away]:
+            closing = asyncio.get_running_loop().create_task(pool.aclose())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def _pool(self, proxy: str | None, *, tls: bool, local: bool) -> httpx.AsyncHTTPTransport:
+        found = self._pools.get((proxy, tls, local))
         if found is None:
             # plain HTTP never looks at it; an empty one trusts nobody and costs nothing
             trust = await self._trusted() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             way = None if proxy is None else httpx.Proxy(proxy, ssl_context=trust if tls else None)
             made = httpx.AsyncHTTPTransport(verify=trust, trust_env=False, limits=_LIMITS, proxy=way)
-            found = self._pools.setdefault((proxy, tls), made)
+            found = self._pools.setdefault((proxy, tls, local), made)
         return found
 
     async def _trusted(self) -> ssl.SSLContext:
