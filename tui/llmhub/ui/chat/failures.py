@@ -28,6 +28,8 @@ def failure_actions(screen: ChatScreen, run: LaneRun) -> list[ErrorAction]:
     elif error.kind is FailureKind.NOT_FOUND:
         actions.append(ErrorAction(f"Pull {run.setup.model}", lambda: _pull(screen, run.setup.model)))
         actions.append(ErrorAction("Another model", screen.action_lanes))
+    elif error.kind is FailureKind.KEY:
+        actions.append(ErrorAction("Set the key", screen.action_key))
     else:
         actions.append(ErrorAction("Ask again", lambda: _again(screen, run)))
     if error.kind is FailureKind.UNREACHABLE and screen.hub is not None:

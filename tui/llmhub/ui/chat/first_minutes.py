@@ -20,6 +20,8 @@ def chosen(screen: ChatScreen, key: str) -> None:
         if advice is not None and advice.command:
             screen.app.copy_to_clipboard(advice.command)
             screen.notify("Copied.", markup=False)
+    elif key == "o":
+        screen.run_worker(cloud_lane(screen), exclusive=True, group="flow")
     elif key == "p":
         screen.app.call_later(screen.app.run_action, "mode('models')")
     elif key.isdigit():
@@ -28,6 +30,14 @@ def chosen(screen: ChatScreen, key: str) -> None:
             hub.pulls.add(names[int(key) - 1])
             screen.prompt.focus()
             draw(screen)
+
+
+async def cloud_lane(screen: ChatScreen) -> None:
+    """Begin a chat with a model of the provider: the daemon is not needed for it."""
+    from llmhub.ui.chat.lanes_flow import pick
+
+    if (picked := await pick(screen)) is not None:
+        screen.begin_with(picked)
 
 
 def draw(screen: ChatScreen) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from llmhub import formats
 from llmhub.core.conversations import MAX_LANES, LaneSetup
 from llmhub.core.hub import Hub
+from llmhub.core.model_address import ModelAddress
+from llmhub.ui.chat.cloud_flow import ensure_key
 from llmhub.ui.screens.forms import Field, FormScreen, MenuScreen, Row
 from llmhub.ui.widgets.model_picker import ModelPicker
 
@@ -55,12 +57,12 @@ async def lanes(screen: ChatScreen) -> None:
         return
     act, _, number_text = answer.partition(" ")
     if act == "add":
-        if (model := await _pick(screen)) is not None and len(session.chat.lanes) < MAX_LANES:
-            session.add_lane(LaneSetup("ollama", model))
+        if (picked := await pick(screen)) is not None and len(session.chat.lanes) < MAX_LANES:
+            session.add_lane(LaneSetup(picked.backend, picked.model))
     elif act == "model":
-        if (model := await _pick(screen)) is not None:
+        if (picked := await pick(screen)) is not None:
             setup = session.chat.lanes[int(number_text)]
-            session.set_lane(int(number_text), LaneSetup("ollama", model, max_tokens=setup.max_tokens))
+            session.set_lane(int(number_text), LaneSetup(picked.backend, picked.model, max_tokens=setup.max_tokens))
             screen._remember_lanes()
     elif act == "params":
         await _parameters(screen, int(number_text))
@@ -68,9 +70,17 @@ async def lanes(screen: ChatScreen) -> None:
         session.drop_lane(int(number_text))
 
 
-async def _pick(screen: ChatScreen) -> str | None:
+async def pick(screen: ChatScreen) -> ModelAddress | None:
+    """Which model; for the first one in the cloud the key is asked for as well."""
     hub = screen.hub
-    return await screen.app.push_screen_wait(ModelPicker(hub)) if hub is not None else None
+    answer = await screen.app.push_screen_wait(ModelPicker(hub)) if hub is not None else None
+    if hub is None or answer is None:
+        return None
+    cloud = hub.services.cloud
+    if cloud is not None and answer.startswith(f"{cloud.name}:"):
+        picked = ModelAddress(cloud.name, answer.removeprefix(f"{cloud.name}:"))
+        return picked if await ensure_key(screen) else None
+    return ModelAddress(hub.services.host.name, answer)
 
 
 def _params_words(setup: LaneSetup) -> str:

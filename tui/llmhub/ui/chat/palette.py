@@ -24,6 +24,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("Another version: next", "version(1)", "Show the next version of the focused message"),
     ("Another version: previous", "version(-1)", "Show the previous version of the focused message"),
     ("Electricity and machine", "prices", "Say what power and the machine cost, for the cost panel"),
+    ("OpenRouter key", "key", "Keep a key in the keyring; it is masked"),
+    ("Offline: on or off", "offline", "While it is on, nothing leaves this machine"),
     ("What differed", "differed", "What was really sent to each lane (= in the transcript)"),
     ("Difference", "difference", "How the last answers of two lanes differ (d in the transcript)"),
     ("Facts of the last turn", "facts", "Load, prefill, decode and every count"),

@@ -18,18 +18,22 @@ def welcome_view(hub: Hub | None, session: ChatSession | None, advice: StartAdvi
     """The view for what is known now."""
     if hub is None or not hub.state.looked:
         return WelcomeView("connecting", "", ("Looking for Ollama …",))
-    if not hub.state.alive:
+    has_lanes = session is not None and bool(session.chat.lanes)
+    if not hub.state.alive and not (has_lanes and _only_cloud(hub, session)):
         return _no_daemon(hub, advice)
     if session is None or not session.chat.lanes:
         return _no_models(hub)
     return _ready(session)
 
 
+def _only_cloud(hub: Hub, session: ChatSession | None) -> bool:
+    return session is not None and all(hub.is_cloud(setup.backend) for setup in session.chat.lanes.values())
+
+
 def _ready(session: ChatSession) -> WelcomeView:
     lanes = []
     for setup in session.chat.lanes.values():
-        installed = session.hub.state.model(setup.model)
-        place = installed.place if installed else session.hub.services.host.place
+        place = session.models.place(setup)
         lanes.append(f"{place.sign} {setup.model} · {place.words}")
     tips = (
         "",
@@ -53,7 +57,7 @@ def _no_daemon(hub: Hub, advice: StartAdvice | None) -> WelcomeView:
     if error is not None and error.kind is not FailureKind.UNREACHABLE:
         # something answers there, so there is nothing to install or start
         found = (f"{error.happened}: {error.subject}.", "", one_line(error.remedy), "", _WATCHES)
-        return WelcomeView("no_daemon", "No Ollama there", found)
+        return WelcomeView("no_daemon", "No Ollama there", found, _meanwhile(hub))
     lines = [] if error is None else [f"{error.happened}: {error.subject}."]
     choices: tuple[Choice, ...] = ()
     if advice is not None:
@@ -70,7 +74,15 @@ def _no_daemon(hub: Hub, advice: StartAdvice | None) -> WelcomeView:
         lines += ["", advice.how] if advice.how else []
         lines += [advice.note] if advice.note else []
     lines += ["", _WATCHES]
-    return WelcomeView("no_daemon", "No Ollama yet", tuple(lines), choices)
+    return WelcomeView("no_daemon", "No Ollama yet", tuple(lines), (*choices, *_meanwhile(hub)))
+
+
+def _meanwhile(hub: Hub) -> tuple[Choice, ...]:
+    """With a key the cloud works at once."""
+    cloud = hub.services.cloud
+    if cloud is None or not cloud.has_key or hub.cloud_state.offline:
+        return ()
+    return (Choice("o", "chat with a cloud model meanwhile"),)
 
 
 def _no_models(hub: Hub) -> WelcomeView:

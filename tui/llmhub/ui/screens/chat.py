@@ -19,10 +19,11 @@ from llmhub.core.asking import question_texts
 from llmhub.core.conversations import Chat, LaneSetup
 from llmhub.core.errors import BackendError, LLMHubError
 from llmhub.core.identity import new_id
+from llmhub.core.model_address import ModelAddress
 from llmhub.core.plain import one_line
 from llmhub.core.session import ChatSession, LaneRun
 from llmhub.core.turns import Turn
-from llmhub.ui.chat import comparing, first_minutes, flows, lanes_flow, look
+from llmhub.ui.chat import cloud_flow, comparing, first_minutes, flows, lanes_flow, look
 from llmhub.ui.chat.costing import PanelKeeper
 from llmhub.ui.chat.failures import failure_actions
 from llmhub.ui.chat.palette import ChatCommands
@@ -131,6 +132,11 @@ class ChatScreen(Screen[None]):
         lane = next(iter(self.session.chat.lanes))
         self.session.set_lane(lane, LaneSetup("ollama", model))
         self._remember_lanes()
+
+    def begin_with(self, address: ModelAddress) -> None:
+        """Begin a new chat with one lane."""
+        self._begin(Chat(new_id()), is_new=True, setups=[LaneSetup(address.backend, address.model)])
+        self.prompt.focus()
 
     def busy_words(self) -> str:
         """What would be stopped by leaving now, in words; empty when nothing."""
@@ -368,6 +374,14 @@ class ChatScreen(Screen[None]):
     def action_prices(self) -> None:
         """What power and the machine cost."""
         self._flow(flows.prices)
+
+    def action_key(self) -> None:
+        """Keep a key for OpenRouter."""
+        self._flow(cloud_flow.set_key)
+
+    def action_offline(self) -> None:
+        """Move the offline switch."""
+        cloud_flow.switch_offline(self)
 
     def action_facts(self) -> None:
         """Every fact of the last turn."""

@@ -89,6 +89,8 @@ class Field:
     value: str = ""
     hint: str = ""
     check: Callable[[str], str | None] | None = None
+    secret: bool = False
+    """Whether the text is masked."""
 
 
 class FormScreen(ModalScreen[Mapping[str, str] | None]):
@@ -125,7 +127,7 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
             with VerticalScroll(can_focus=False):
                 for field in self._fields:
                     yield Label(Content.assemble(field.label, (f"  {field.hint}", "dim") if field.hint else ""))
-                    yield Input(field.value, id=f"field-{field.key}")
+                    yield Input(field.value, password=field.secret, id=f"field-{field.key}")
             yield Static("", classes="wrong", markup=False)
             yield Static("enter next  ctrl+s keep  esc back", classes="keys", markup=False)
 

@@ -33,8 +33,10 @@ from llmhub.ui.transcript.thumb import thumb
 from llmhub.ui.transcript.turns import Turn
 from llmhub.ui.transcript.wrap import Span
 
-FRAME_S = 1 / 30
-"""Least time between two frames."""
+FRAME_S = 1 / 25
+"""Least time between two frames. What is shown last does not wait for it: see `flush`."""
+THUMB_S = 0.5
+"""Least time between two moves of the thumb while a reply streams and the end is in view."""
 _SETTLE = 30
 """Most passes until the rows on the screen have their exact heights; two are usual."""
 
@@ -64,6 +66,7 @@ class Canvas(ScrollView):
         self._fitted: object = None
         self._style_stale = True
         self._thumb: tuple[int, int] | None = None
+        self._thumb_moved = 0.0
         self._importing: set[str] = set()
         self._prepared = False
 
@@ -162,11 +165,15 @@ class Canvas(ScrollView):
         return max(0, min(top, document.height - height))
 
     def _move_thumb(self, top: int, height: int) -> None:
-        """Move the scrollbar's thumb when it would look different; drawing it costs as much as a row of text."""
+        """Move the scrollbar's thumb when it would look different; drawing it costs as much as a frame of text."""
         total = self._document.height
-        if (now := thumb(height, total, top)) == self._thumb:
+        if (moved := thumb(height, total, top)) == self._thumb:
             return
-        self._thumb = now
+        streams = self._following and any(turn.streaming for turn in self._document.turns[-1:])
+        now = asyncio.get_running_loop().time()
+        if streams and self._thumb is not None and now - self._thumb_moved < THUMB_S:
+            return  # a later frame moves it, at the latest the one that follows the end
+        self._thumb, self._thumb_moved = moved, now
         bar = self.vertical_scrollbar
         bar.window_virtual_size, bar.window_size, bar.position = total, height, top
 

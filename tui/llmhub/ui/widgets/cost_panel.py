@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -35,7 +36,7 @@ class CostPanel(Widget, can_focus=True):
         Binding("enter", "explain", "explain", id="panel.explain", tooltip="How these figures came about", show=False)
     ]
 
-    turns: reactive[tuple[PanelRow, ...]] = reactive((), layout=False)
+    turns: reactive[tuple[PanelRow, ...]] = reactive((), layout=False, repaint=False)
     """The last turn of each lane; a running one is live."""
     view: reactive[PanelView | None] = reactive(None, layout=True)
     unsaved: reactive[int] = reactive(0)
@@ -45,6 +46,13 @@ class CostPanel(Widget, can_focus=True):
         """The person wants to know how the figures came about."""
 
         panel: CostPanel
+
+    def watch_turns(self, before: tuple[PanelRow, ...], now: tuple[PanelRow, ...]) -> None:
+        """Four times a second while something streams: only the rows of the turns are drawn again then."""
+        if len(before) == len(now) and _hints(before) == _hints(now):
+            self.refresh(Region(0, 1, self.content_size.width, len(now)))
+        else:
+            self.refresh()
 
     def render(self) -> Content:
         """A table of two columns, and what is missing."""
@@ -93,7 +101,7 @@ class CostPanel(Widget, can_focus=True):
             notes.append(f"○ {turns_words(month.cloud_turns)}, not counted as local")
         if month.left_out:
             notes.append(formats.left_out(month))
-        hint = next((hint for row in self.turns for hint in hints_of(row)), next(iter(view.hints), None))
+        hint = next(iter(_hints(self.turns)), next(iter(view.hints), None))
         if hint is not None:
             notes.append(f"— {hint.words}: ctrl+p “Electricity”")
         if self.unsaved:
@@ -104,6 +112,10 @@ class CostPanel(Widget, can_focus=True):
 def turns_words(count: int) -> str:
     """`1 turn`, `1,204 turns`."""
     return f"{formats.count(count)} turn{'' if count == 1 else 's'}"
+
+
+def _hints(rows: tuple[PanelRow, ...]) -> list[Hint]:
+    return [hint for row in rows for hint in hints_of(row)]
 
 
 def hints_of(row: PanelRow) -> list[Hint]:

@@ -12,7 +12,7 @@ from textual.containers import Container
 from textual.timer import Timer
 
 from llmhub.core.asking import reply_turn
-from llmhub.core.chat import ChatEvent, TextDelta, ThinkingDelta
+from llmhub.core.chat import ChatEvent, Finished, TextDelta, ThinkingDelta
 from llmhub.core.conversations import Chat, Node
 from llmhub.core.places import Place, PlaceKind
 from llmhub.core.session import ChatSession, LaneRun
@@ -127,6 +127,8 @@ class LaneBoard(Container):
             view.transcript.feed(run.node, event.text)
         elif isinstance(event, ThinkingDelta):
             view.transcript.feed_thinking(run.node, event.text, tokens=event.pieces)
+        elif isinstance(event, Finished):
+            view.transcript.flush()  # the last words do not wait for the next frame, nor for the ledger
 
     def ended(self, run: LaneRun) -> None:
         """The reply has ended: its own counts replace the live ones."""
@@ -153,11 +155,13 @@ class LaneBoard(Container):
             return None
         setup = session.chat.lanes[lane]
         state = session.hub.state
-        installed = state.model(setup.model)
+        installed = session.models.installed(setup)
         run = session.runs.get(lane)
-        place = run.place if run and run.running else installed.place if installed else session.hub.services.host.place
+        place = run.place if run and run.running else session.models.place(setup)
         note = ""
-        if state.looked and state.alive and installed is None:
+        if session.hub.is_cloud(setup.backend):
+            note = session.hub.cloud_state.known_as
+        elif state.looked and state.alive and installed is None:
             note = "not installed"
         return LaneFacts(
             model=setup.model,

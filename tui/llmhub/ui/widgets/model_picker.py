@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -17,6 +18,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from llmhub import formats
+from llmhub.core.costs.labels import Label
 from llmhub.core.fuzzy import FuzzyMatch, fuzzy_rank
 from llmhub.core.names import ModelName, name_key
 from llmhub.core.places import Place
@@ -47,6 +49,14 @@ class Candidate:
     loaded: str = ""
     """In words, empty when it is not in memory."""
     can_chat: bool = True
+    prompt_usd_per_token: Decimal | None = None
+    completion_usd_per_token: Decimal | None = None
+    is_cloud: bool = False
+
+    @property
+    def address(self) -> str:
+        """How it is answered: a bare name for the daemon's, `openrouter:author/slug` for a provider's."""
+        return f"{self.backend}:{self.name}" if self.is_cloud else self.name
 
 
 def candidates(hub: Hub) -> tuple[Candidate, ...]:
@@ -64,7 +74,29 @@ def candidates(hub: Hub) -> tuple[Candidate, ...]:
         )
         for row in arranged(rows_of(hub), Order.LAST_USED)
     ]
-    return tuple(sorted(found, key=lambda candidate: not candidate.can_chat))
+    local = sorted(found, key=lambda candidate: not candidate.can_chat)
+    return (*local, *cloud_candidates(hub))
+
+
+def cloud_candidates(hub: Hub) -> tuple[Candidate, ...]:
+    """What the provider lists, by name; readable without a key and offline, from the cache."""
+    cloud = hub.services.cloud
+    if cloud is None:
+        return ()
+    state = "offline" if hub.cloud_state.offline else ""
+    return tuple(
+        Candidate(
+            cloud.name,
+            model.id,
+            cloud.place,
+            context_tokens=model.context_tokens,
+            loaded=state,
+            prompt_usd_per_token=model.prompt_usd_per_token,
+            completion_usd_per_token=model.completion_usd_per_token,
+            is_cloud=True,
+        )
+        for model in sorted(hub.cloud_state.listing.models, key=lambda model: model.id)
+    )
 
 
 class ModelPicker(ModalScreen[str | None]):
@@ -132,6 +164,8 @@ class ModelPicker(ModalScreen[str | None]):
         """Everything first, the cursor in the search."""
         self.query_one(Input).focus()
         self._stop = self._hub.listen(self._changed)
+        if self._hub.cloud_watch is not None and not self._hub.cloud_state.listing.models:
+            self._hub.spawn(self._hub.cloud_watch.look())
         self.call_after_refresh(self._changed)
 
     def on_unmount(self) -> None:
@@ -193,7 +227,7 @@ class ModelPicker(ModalScreen[str | None]):
         choices = self.query_one(OptionList)
         before = choices.highlighted
         ranked = fuzzy_rank(query, self._models, key=lambda model: model.name)[:_MOST_SHOWN]
-        self._shown = [model.name for model, _ in ranked]
+        self._shown = [model.address for model, _ in ranked]
         self._to_pull = self._pullable(query)
         width = max(20, choices.scrollable_content_region.width - 1)
         options = [Option(self._line(model, match, width)) for model, match in ranked]
@@ -234,6 +268,8 @@ class ModelPicker(ModalScreen[str | None]):
         dim = self.get_visual_style("model-picker--dim")
         state = model.loaded or ("" if model.can_chat else "cannot chat")
         quant, context, place, memory = (6, 7, 12, 8) if width < _WIDE else (8, 9, 14, 11)
+        if model.is_cloud:
+            return self._cloud_line(model, match, width, side, dim)
         facts = [
             f"{formats.size(model.size_bytes):>9}",
             f"{formats.fit(one_line(model.quantization or formats.UNKNOWN), quant):<{quant}}",
@@ -249,6 +285,27 @@ class ModelPicker(ModalScreen[str | None]):
         hit = self.get_visual_style("model-picker--hit")
         shown = _highlighted(shown, match, hit, len(name)) if name == model.name else shown
         return Content.assemble((f"{model.place.sign} ", side), shown, ("  " + "  ".join(facts), dim))
+
+    def _cloud_line(self, model: Candidate, match: FuzzyMatch, width: int, side: Style, dim: Style) -> Content:
+        """`○ openai/gpt-4o      $2.50/M in   $10.00/M out   128k  OpenRouter`."""
+        label = Label.BILLED  # a list price is the provider's own figure
+        facts = [
+            f"{_price(model.prompt_usd_per_token, label):>9} in",
+            f"{_price(model.completion_usd_per_token, label):>9} out",
+            f"{formats.tokens(model.context_tokens):>5}",
+            model.loaded or formats.fit(model.place.words, 12),
+        ]
+        room = max(8, width - 2 - sum(len(fact) + 2 for fact in facts))
+        name = words.fit_name(one_line(model.name), room)
+        shown = Content(name + " " * max(0, room - formats.cells(name)))
+        hit = self.get_visual_style("model-picker--hit")
+        shown = _highlighted(shown, match, hit, len(name)) if name == model.name else shown
+        return Content.assemble((f"{model.place.sign} ", side), shown, ("  " + "  ".join(facts), dim))
+
+
+def _price(usd_per_token: Decimal | None, label: Label) -> str:
+    """A price per token as people read it: per million."""
+    return formats.per_m(None if usd_per_token is None else usd_per_token * 1_000_000, label)
 
 
 def _highlighted(name: Content, match: FuzzyMatch, hit: Style, most: int) -> Content:

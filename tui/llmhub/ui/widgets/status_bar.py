@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import events
@@ -12,6 +13,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from llmhub import formats
+from llmhub.core.costs.labels import Label
 from llmhub.core.memory import MemoryState
 from llmhub.core.places import THIS_MACHINE, Place
 
@@ -33,6 +35,9 @@ class Status:
     memory: MemoryState | None = None
     demo: bool = False
     offline: bool = False
+    has_key: bool = False
+    left_usd: Decimal | None = None
+    """What the key may still spend; `None` when it has no cap or nobody said."""
 
     @classmethod
     def of(cls, hub: Hub) -> Status:
@@ -41,7 +46,17 @@ class Status:
         daemon: Literal["looking", "missing", "there"] = "looking"
         if state.looked:
             daemon = "there" if state.alive else "missing"
-        return cls(daemon, len(state.loaded), state.place, hub.memory_state, hub.services.demo, hub.services.offline)
+        key = hub.cloud_state.key_info
+        return cls(
+            daemon,
+            len(state.loaded),
+            state.place,
+            hub.memory_state,
+            hub.services.demo,
+            hub.services.offline or hub.services.switch.offline,
+            hub.cloud_state.has_key,
+            key.remaining_usd if key is not None else None,
+        )
 
 
 class StatusBar(Widget):
@@ -156,6 +171,11 @@ class StatusBar(Widget):
             return Content.styled("looking for Ollama", self.get_visual_style("status-bar--dim"))
         if status.daemon == "missing":
             return Content.styled("no Ollama", self.get_visual_style("status-bar--missing"))
+        left = ""
+        if status.has_key and status.left_usd is not None:
+            left = f" · ○ {formats.usd(status.left_usd, Label.BILLED)} left"
+        elif status.has_key:
+            left = " · ○ key"
         return Content.assemble(
-            (f"{status.place.sign} ", self.get_visual_style("status-bar--local")), f"{status.loaded} loaded"
+            (f"{status.place.sign} ", self.get_visual_style("status-bar--local")), f"{status.loaded} loaded{left}"
         )
