@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from llmhub.core.cloud import SIMULATED_KEY
 from llmhub.core.errors import ConfigError
 from llmhub.net import Authority, BrokenError, GarbledError, OfflineError, Switch, UnreachableError, make_client
 from llmhub.net.proxies import ProxyRules
@@ -278,13 +279,13 @@ async def test_a_redirect_is_not_followed_with_a_key() -> None:
     away = Answer(b"", 302, None, chunked=False, headers=(("Location", "/elsewhere"),))
 
     async with replay({"GET /": away, "GET /elsewhere": Answer.of({})}) as server:
-        client = make_client(authorities=[Authority(server.url, lambda: "dummy")])
+        client = make_client(authorities=[Authority(server.url, lambda: SIMULATED_KEY)])
         reply = await client.request("GET", f"{server.url}/", follow_redirects=True)
         await client.aclose()
 
     assert reply.status == 302
     assert [asked.path for asked in server.asked] == ["/"]
-    assert server.asked[0].headers["authorization"] == "Bearer dummy"
+    assert server.asked[0].headers["authorization"] == f"Bearer {SIMULATED_KEY}"
 
 
 @pytest.mark.parametrize("origin", ["http://openrouter.ai", "openrouter.ai", "https://", "https://a/b", "https://u@a"])

@@ -137,13 +137,13 @@ def _in_pieces(entry: Entry) -> list[Entry]:
     """A message that is too long for a record: as much as fits, then the rest as `more` of the same message."""
     if entry.get("kind") not in {"node", "more"}:
         return [entry]
-    texts = [(key, entry[key]) for key in ("text", "thinking") if isinstance(entry.get(key), str)]
+    texts = [(key, entry[key]) for key in ("text", "thinking", "details") if isinstance(entry.get(key), str)]
     if sum(len(text) for _, text in texts) * 12 < PIECE_BYTES:  # no character takes more in JSON
         return [entry]
     more = {"kind": "more", "id": entry.get("id"), "at": entry.get("at"), "text": "", "thinking": ""}
     pieces = [{**more, key: piece} for key, text in texts for piece in _cut(text)]
     if entry["kind"] == "node":
-        return [{key: value for key, value in entry.items() if key not in {"text", "thinking"}}, *pieces]
+        return [{key: value for key, value in entry.items() if key not in {"text", "thinking", "details"}}, *pieces]
     return pieces
 
 

@@ -32,6 +32,8 @@ class ThinkingPart:
     """Thoughts of an assistant message; sent back only to backends that want them."""
 
     text: str
+    details: str = ""
+    """What a provider wants back unchanged (signed or encrypted thoughts): JSON objects, one a line, in sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,8 @@ class ThinkingDelta:
 
     text: str
     pieces: int = 1
+    details: str = ""
+    """More lines for `ThinkingPart.details`; there may be some without any text."""
 
 
 @dataclass(frozen=True, slots=True)

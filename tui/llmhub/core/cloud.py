@@ -8,6 +8,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from llmhub.core.errors import BackendError
+
+SIMULATED_KEY = "sk-or-v1-simulated"
+"""The simulators' key. It opens nothing, so it alone may be sent without TLS, on loopback."""
+
 
 @dataclass(frozen=True, slots=True)
 class CloudModel:
@@ -61,10 +66,21 @@ class CloudListing:
     models: tuple[CloudModel, ...] = ()
     fetched_at: datetime | None = None
     from_cache: bool = False
+    problem: BackendError | None = field(default=None, compare=False)
+    """Why it comes from the cache although a newer one was wanted."""
 
     def model(self, model_id: str) -> CloudModel | None:
         """The model of that id, or of that dated slug."""
         return next((m for m in self.models if model_id in {m.id, m.canonical_slug}), None)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPages:
+    """A list of models as it is kept on disk: the pages exactly as they came."""
+
+    pages: tuple[str, ...]
+    fetched_at: datetime
+    """UTC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ gives the chat again. Text is kept in pieces as it streams, so that a kill loses
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +52,8 @@ class Node:
     role: Role
     text: list[str] = field(default_factory=list)
     thinking: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+    """Of the thoughts, as in `ThinkingPart`."""
     turn_id: str | None = None
     status: str | None = None
     """The turn's status once it has ended; `None` while it streams or when the app died before it ended."""
@@ -67,7 +69,9 @@ class Node:
     @property
     def parts(self) -> tuple[Part, ...]:
         """Thoughts, then text."""
-        thoughts: tuple[Part, ...] = (ThinkingPart("".join(self.thinking)),) if self.thinking else ()
+        thoughts: tuple[Part, ...] = ()
+        if self.thinking or self.details:
+            thoughts = (ThinkingPart("".join(self.thinking), "".join(self.details)),)
         return (*thoughts, TextPart("".join(self.text)))
 
     @property
@@ -115,7 +119,7 @@ class Chat:
         out: list[Message] = []
         while head is not None and (node := self.nodes.get(head)) is not None:
             if node.role == "user" or node.content:
-                out.append(node.message)
+                out.append(_for_model(node, self.lanes.get(lane)))
             head = node.parent
         if self.system:
             out.append(Message.of("system", self.system))
@@ -222,11 +226,12 @@ class Chat:
         )
         return entries + self._apply({"kind": "head", "lane": lane, "node": node}), node
 
-    def extend(self, node_id: str, text: str = "", thinking: str = "") -> list[Entry]:
+    def extend(self, node_id: str, text: str = "", thinking: str = "", details: str = "") -> list[Entry]:
         """Append streamed text; exactly what came, so that disk and stream are equal."""
-        if not text and not thinking:
+        if not text and not thinking and not details:
             return []
-        return self._apply({"kind": "more", "id": node_id, "text": text, "thinking": thinking})
+        entry: Entry = {"kind": "more", "id": node_id, "text": text, "thinking": thinking}
+        return self._apply(entry | ({"details": details} if details else {}))
 
     def finish_reply(
         self,
@@ -301,6 +306,8 @@ class Chat:
                     node.text.append(entry["text"])
                 if entry.get("thinking"):
                     node.thinking.append(entry["thinking"])
+                if entry.get("details"):
+                    node.details.append(entry["details"])
             case "end" if node := self.nodes.get(entry["id"]):
                 node.status, node.note = entry.get("status"), entry.get("note")
                 node.metrics = entry.get("metrics") or {}
@@ -318,6 +325,14 @@ class ChatSummary:
     updated_at: datetime
     turns: int
     models: tuple[str, ...] = ()
+
+
+def _for_model(node: Node, setup: LaneSetup | None) -> Message:
+    """A message as it is sent; signed thoughts go back to the model that made them and to no other."""
+    if not node.details or (setup is not None and setup.model == node.model):
+        return node.message
+    bare = (replace(part, details="") if isinstance(part, ThinkingPart) else part for part in node.parts)
+    return Message(node.role, tuple(bare))
 
 
 def title_from(text: str) -> str:

@@ -47,7 +47,7 @@ class FailureKind(StrEnum):
     MEMORY = "memory"
     """The engine could not load or died, probably for want of memory."""
     BUSY = "busy"
-    """Too many requests; try again later."""
+    """Too many requests, or out of order at present; try again later."""
     CUT = "cut"
     """The stream ended without its final part."""
     REPEATED = "repeated"
@@ -90,6 +90,7 @@ class BackendError(LLMHubError):
         status: int | None = None,
         prompt_tokens: int | None = None,
         context_tokens: int | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(happened, subject, remedy)
         self.kind = kind
@@ -100,3 +101,5 @@ class BackendError(LLMHubError):
         """For `OVERFLOW`: the true length of the prompt, when the backend told it."""
         self.context_tokens = context_tokens
         """For `OVERFLOW`: the context in force, when the backend told it."""
+        self.retry_after_s = retry_after_s
+        """For `RATE` and `BUSY`: seconds after which to ask again, when the backend told them."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Protocol
 
 from llmhub.core.chat import ChatEvent, ChatRequest
-from llmhub.core.cloud import CloudEndpoint, CloudListing, Generation, KeyInfo
+from llmhub.core.cloud import CloudEndpoint, CloudListing, Generation, KeptPages, KeyInfo
 from llmhub.core.conversations import Chat, ChatSummary
 from llmhub.core.models import DaemonInfo, InstalledModel, LoadedModel, Manifest, ModelDetails, PullEvent
 from llmhub.core.places import Place
@@ -97,6 +97,16 @@ class CloudHost(Backend, Protocol):
 
     async def generation(self, generation_id: str) -> Generation | None:
         """What became of a request; `None` while the provider does not know it yet."""
+
+
+class ListCache(Protocol):
+    """Where a list of models is kept between two runs. Both methods read or write a file; neither raises."""
+
+    def load(self, source: str) -> KeptPages | None:
+        """What was kept of the list at address `source`; `None` when there is nothing sound."""
+
+    def save(self, source: str, kept: KeptPages) -> None:
+        """Keep a list in place of the one before."""
 
 
 class OfflineSwitch(Protocol):

@@ -64,6 +64,7 @@ class LaneRun:
     task: asyncio.Task[None] | None = None
     _text: list[str] = field(default_factory=list)
     _thinking: list[str] = field(default_factory=list)
+    _details: list[str] = field(default_factory=list)
     _saved_at: float = 0.0
 
     @property
@@ -308,6 +309,7 @@ class ChatSession:
                     run.state, run.silent_s = RunState.STREAMING, None
                 case ThinkingDelta():
                     run._thinking.append(event.text)
+                    run._details.append(event.details)
                     run.state, run.silent_s = RunState.STREAMING, None
                 case Waiting():
                     run.silent_s = event.silent_s
@@ -333,11 +335,11 @@ class ChatSession:
 
     def _keep(self, run: LaneRun, now: float) -> None:
         """Append what has streamed since the last time to the chat's file."""
-        text, thinking = "".join(run._text), "".join(run._thinking)
-        run._text.clear()
-        run._thinking.clear()
+        text, thinking, details = ("".join(kept) for kept in (run._text, run._thinking, run._details))
+        for kept in (run._text, run._thinking, run._details):
+            kept.clear()
         run._saved_at = now
-        self._save(self.chat.extend(run.node, text, thinking))
+        self._save(self.chat.extend(run.node, text, thinking, details))
 
     def _finish(self, run: LaneRun) -> None:
         self._keep(run, monotonic())

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from llmhub.core.cloud import SIMULATED_KEY
 from llmhub.core.places import is_loopback
 
 _PORTS = {"http": 80, "https": 443}
@@ -18,7 +19,8 @@ class Authority:
     """A key that goes to one origin and nowhere else.
 
     Args:
-        origin: `https://host` or `https://host:port`; plain HTTP on loopback alone, for the simulators' dummy key.
+        origin: `https://host` or `https://host:port`; plain HTTP on loopback alone, where no key is sent but the
+            simulators' own: any program on this machine may listen there.
         key: Asked at each request, so that a key that was set or removed counts at once; `None` sends nothing.
 
     Raises:
@@ -35,6 +37,15 @@ class Authority:
         if not safe or not host or parts.path.strip("/") or parts.query or parts.username:
             raise ValueError(f"a key cannot go to {self.origin!r}: it takes https:// and a host")
 
+    def key_to_send(self) -> str | None:
+        """The key as it may go to this origin; `None` when there is none, when it is no key, or when it must not go."""
+        key = (self.key() or "").strip()
+        # anything else would fail in the HTTP library, in an exception that carries the key
+        if not key.isascii() or not key.isprintable() or " " in key:
+            return None
+        safe = urlsplit(self.origin).scheme == "https" or key == SIMULATED_KEY
+        return key if key and safe else None
+
     def covers(self, url: httpx.URL) -> bool:
         """Whether `url` is of this origin."""
         parts = urlsplit(self.origin)
@@ -50,6 +61,6 @@ def put_key(request: httpx.Request, authorities: Iterable[Authority]) -> None:
     request.headers.pop("Authorization", None)
     for authority in authorities:
         if authority.covers(request.url):
-            if key := authority.key():
+            if key := authority.key_to_send():
                 request.headers["Authorization"] = f"Bearer {key}"
             return

@@ -37,7 +37,13 @@ Happening = Opened | Silence | list[bytes]
 
 
 async def exchange(
-    client: Client, method: str, url: str, *, body: object = None, silence_s: float = SILENCE_S
+    client: Client,
+    method: str,
+    url: str,
+    *,
+    body: object = None,
+    headers: Mapping[str, str] | None = None,
+    silence_s: float = SILENCE_S,
 ) -> AsyncGenerator[Happening, None]:
     """What happens with a request, until its body ends. Nothing is ended for being slow.
 
@@ -50,7 +56,7 @@ async def exchange(
         NetError: after everything that came before was handed over.
     """
     mailbox = _Mailbox(silence_s)
-    reader = asyncio.create_task(mailbox.fill(client.stream(method, url, body=body)))
+    reader = asyncio.create_task(mailbox.fill(client.stream(method, url, body=body, headers=headers)))
     # a failure that nobody came to hear is no news
     reader.add_done_callback(lambda done: done.cancelled() or done.exception())
     reader.add_done_callback(mailbox.wake)

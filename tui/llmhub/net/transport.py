@@ -72,6 +72,11 @@ class Transport(httpx.AsyncBaseTransport):
         pool = await self._pool(proxy, tls=tls, local=local)
         return await pool.handle_async_request(request)
 
+    def authorize(self, authority: Authority) -> None:
+        """Give a key to its origin from now on, in place of the one that the origin had."""
+        others = (other for other in self._authorities if other.origin != authority.origin)
+        self._authorities = (authority, *others)
+
     def has_key_for(self, url: str) -> bool:
         """Whether a key goes to the origin of `url`."""
         return any(authority.covers(httpx.URL(url)) for authority in self._authorities)
