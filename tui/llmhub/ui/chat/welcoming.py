@@ -34,7 +34,8 @@ def _ready(session: ChatSession) -> WelcomeView:
     lanes = []
     for setup in session.chat.lanes.values():
         place = session.models.place(setup)
-        lanes.append(f"{place.sign} {setup.model} · {place.words}")
+        why = session.hub.cloud_state.known_as if session.hub.is_cloud(setup.backend) else ""
+        lanes.append(f"{place.sign} {setup.model} · {place.words}" + (f" · {why}" if why else ""))
     tips = (
         "",
         "Type below, enter sends. What you ask goes to every lane.",

@@ -1,0 +1,210 @@
+"""A cloud lane beside a local one, on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from llmhub.core.chat import Accepted, Finished, Served, TextDelta, Usage
+from llmhub.core.conversations import LaneSetup
+from llmhub.core.errors import ConfigError, FailureKind
+from llmhub.core.places import Place, PlaceKind
+from llmhub.core.turns import TurnStatus
+from llmhub.ui.screens.forms import FormScreen, MenuScreen
+from llmhub.ui.widgets.model_picker import ModelPicker
+from support.chat_mode import DECLARED, Stand, chat_app
+from support.fake_cloud import FakeCloud, bill, cloud_failure, priced_model
+from support.fake_host import FakeHost, installed_model, unreachable
+from support.screens import drawn, shows, until
+
+GROQ = Place(PlaceKind.PROVIDER, "Groq")
+MODEL = "openai/gpt-oss-120b"
+
+
+def cloud(**changes: Any) -> FakeCloud:
+    return FakeCloud(priced_model(MODEL), priced_model("openai/gpt-4o", "0.0000025", "0.00001"), **changes)
+
+
+async def open_cloud_lane(stand: Stand, letters: str) -> None:
+    """ctrl+t, add a lane, type letters of the model, enter."""
+    await stand.pilot.press("ctrl+t")
+    await until(stand.pilot, lambda: isinstance(stand.app.screen, MenuScreen), "the menu of lanes")
+    await stand.pilot.press("enter")
+    await until(stand.pilot, lambda: isinstance(stand.app.screen, ModelPicker), "the picker")
+    await shows(stand.pilot, "gpt-4o")
+    await stand.pilot.press(*letters)
+    await stand.pilot.press("enter")
+
+
+async def test_a_cloud_lane_is_picked_by_letters_with_its_prices_and_answers_beside_the_local_one() -> None:
+    host, provider = FakeHost(installed_model("qwen3:8b")), cloud()
+    provider.will_say(
+        MODEL,
+        Accepted("gen-1"),
+        Served(GROQ, MODEL, "Groq"),
+        TextDelta("From the cloud.", 4),
+        Finished("stop", Usage(12, 4, source="provider"), bill=bill("0.000310")),
+    )
+    async with chat_app(host, cloud=provider, profile=DECLARED) as stand:
+        await stand.pilot.press("ctrl+t")
+        await until(stand.pilot, lambda: isinstance(stand.app.screen, MenuScreen), "the menu of lanes")
+        await stand.pilot.press("enter")
+        await shows(stand.pilot, "openai/gpt-4o")
+        assert "$2.50/M in" in drawn(stand.app)
+        assert "$10.00/M out" in drawn(stand.app)
+        await stand.pilot.press(*"oss120", "enter")
+        await until(stand.pilot, lambda: len(stand.session.chat.lanes) == 2, "the cloud lane")
+
+        await stand.say("both of you")
+        await stand.done()
+
+        screen = drawn(stand.app)
+        assert "From the cloud." in screen
+        assert f"○ {MODEL} · Groq" in screen
+        local, remote = sorted(stand.ledger.turns, key=lambda turn: turn.context.lane)
+        assert (remote.place, remote.provider, remote.generation_id) == (GROQ, "Groq", "gen-1")
+        assert remote.billed.pico_usd == 310_000_000
+        assert remote.energy.charged_mj is None
+        assert local.context.group_id == remote.context.group_id
+        assert stand.ledger.generation_ids == {remote.id: "gen-1"}
+
+
+async def test_the_key_is_asked_for_when_the_first_cloud_lane_is_opened_and_never_before() -> None:
+    provider = cloud(has_key=False)
+    kept: list[str] = []
+
+    async def save_key(key: str) -> None:
+        kept.append(key)
+        provider.has_key = True
+
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider, save_key=save_key) as stand:
+        assert len(stand.app.screen_stack) == 1
+        await open_cloud_lane(stand, "gpt-4o")
+        await until(stand.pilot, lambda: isinstance(stand.app.screen, FormScreen), "the key form")
+        await stand.pilot.press(*"nonsense", "enter")
+        assert "it begins with sk-or-" in drawn(stand.app)
+        await stand.pilot.press(*["backspace"] * 8, *"sk-or-v1-secret", "enter")
+        await until(stand.pilot, lambda: len(stand.session.chat.lanes) == 2, "the lane")
+
+        assert kept == ["sk-or-v1-secret"]
+        assert "sk-or-v1-secret" not in drawn(stand.app)
+        assert "nonsense" not in drawn(stand.app)
+
+
+async def test_without_a_keyring_the_person_is_told_what_to_do_and_nothing_is_lost() -> None:
+    provider = cloud(has_key=False)
+
+    async def save_key(_: str) -> None:
+        raise ConfigError("There is no keyring here", "the key", "set OPENROUTER_API_KEY instead")
+
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider, save_key=save_key) as stand:
+        await open_cloud_lane(stand, "gpt-4o")
+        await until(stand.pilot, lambda: isinstance(stand.app.screen, FormScreen), "the key form")
+        await stand.pilot.press(*"sk-or-v1-secret", "enter")
+        await shows(stand.pilot, "OPENROUTER_API_KEY")
+
+        assert len(stand.session.chat.lanes) == 1
+
+
+async def with_lanes(stand: Stand) -> None:
+    stand.session.add_lane(LaneSetup("openrouter", MODEL))
+    await until(stand.pilot, lambda: len(stand.chat.board.transcripts) == 2, "two lanes")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (FailureKind.CREDIT, "no credit"),
+        (FailureKind.RATE, "asked too often"),
+        (FailureKind.KEY, "key is wrong"),
+        (FailureKind.MODERATED, "guardrail"),
+    ],
+)
+async def test_a_refusal_of_the_provider_is_told_booked_and_leaves_the_local_lane_alone(
+    kind: FailureKind, words: str
+) -> None:
+    provider = cloud()
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider) as stand:
+        await with_lanes(stand)
+        provider.will_say(MODEL, cloud_failure(kind, happened=f"OpenRouter: {words}"))
+        await stand.say("go")
+        await stand.done()
+
+        assert words in drawn(stand.app)
+        assert "Hello from qwen3:8b." in drawn(stand.app)
+        assert sorted(turn.status for turn in stand.ledger.turns) == [TurnStatus.COMPLETE, TurnStatus.ERROR]
+
+
+async def test_stopping_a_cloud_reply_closes_at_once_and_its_bill_stays_pending() -> None:
+    provider = cloud()
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider) as stand:
+        await with_lanes(stand)
+        provider.will_say(
+            MODEL, Accepted("gen-7"), Served(GROQ, MODEL, "Groq"), TextDelta("so far", 2), asyncio.Event()
+        )
+        await stand.say("go")
+        await shows(stand.pilot, "so far")
+        await stand.pilot.press("escape")
+        await stand.done()
+
+        turn = next(turn for turn in stand.ledger.turns if turn.context.lane == 1)
+        assert (turn.status, turn.billed.reconciled, turn.generation_id) == (TurnStatus.CANCELLED, "pending", "gen-7")
+        assert provider.closed_early == [MODEL]
+
+
+async def test_the_offline_switch_is_shown_and_cloud_lanes_say_why_they_wait() -> None:
+    provider = cloud()
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider) as stand:
+        await with_lanes(stand)
+
+        stand.chat.action_offline()
+        await shows(stand.pilot, "offline is on")
+        assert " offline " in drawn(stand.app).splitlines()[0]
+        assert stand.hub.services.switch.offline
+        stand.chat.action_offline()
+        await until(stand.pilot, lambda: "offline is on" not in drawn(stand.app), "online again")
+
+        assert not stand.hub.services.switch.offline
+
+
+async def test_with_a_key_and_no_daemon_the_cloud_works_at_once() -> None:
+    host, provider = FakeHost(), cloud()
+    host.failures["info"] = unreachable()
+    async with chat_app(host, wait=False, cloud=provider) as stand:
+        await shows(stand.pilot, "chat with a cloud model meanwhile")
+        await stand.pilot.press("o")
+        await shows(stand.pilot, "openai/gpt-4o")
+        await stand.pilot.press(*"gpt-4o", "enter")
+        await until(stand.pilot, lambda: stand.chat.session is not None, "a chat")
+        await stand.say("hello")
+        await stand.done()
+
+        assert "Hello from openai/gpt-4o." in drawn(stand.app)
+
+
+async def test_what_the_key_may_still_spend_stands_in_the_status_bar() -> None:
+    provider = cloud()
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider) as stand:
+        await with_lanes(stand)
+        await stand.say("go")
+        await stand.done()
+        await shows(stand.pilot, "$4.12 left")
+
+        assert provider.key.remaining_usd == Decimal("4.12")
+
+
+async def test_four_hundred_models_are_searched_without_asking_the_network_for_each_letter() -> None:
+    provider = FakeCloud(*(priced_model(f"maker{number % 40}/model-{number}") for number in range(400)))
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider) as stand:
+        await stand.pilot.press("ctrl+t")
+        await until(stand.pilot, lambda: isinstance(stand.app.screen, MenuScreen), "the menu of lanes")
+        await stand.pilot.press("enter")
+        await shows(stand.pilot, "maker0/model-0")
+        await stand.pilot.press(*"model-399")
+        await until(stand.pilot, lambda: "maker0/model-0 " not in drawn(stand.app), "the search")
+
+        assert "maker39/model-399" in drawn(stand.app)
+        assert len([call for call in provider.calls if call[0] == "models"]) == 1
