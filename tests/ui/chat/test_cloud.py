@@ -208,3 +208,30 @@ async def test_four_hundred_models_are_searched_without_asking_the_network_for_e
 
         assert "maker39/model-399" in drawn(stand.app)
         assert len([call for call in provider.calls if call[0] == "models"]) == 1
+
+
+async def test_before_it_is_sent_the_line_says_what_a_cloud_lane_may_cost() -> None:
+    provider = cloud()
+    provider.key = type(provider.key)("k", Decimal(10), Decimal("0.50"))
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider) as stand:
+        await with_lanes(stand)
+        assert stand.hub.cloud_watch is not None
+        await stand.hub.cloud_watch.look()
+        await stand.pilot.press(*"12345678")
+        await shows(stand.pilot, "~2 tok · this machine, OpenRouter")
+
+        # 2 tokens at 0.15 per million, up to 4,096 more at 0.60
+        assert "<$0.000001 to ~$0.00246 at most" in drawn(stand.app)
+        assert "the key may spend $0.5000 more" in drawn(stand.app)
+
+
+async def test_after_the_first_local_reply_one_line_names_the_key_that_asks_a_cloud_model() -> None:
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=cloud()) as stand:
+        assert "ctrl+t asks a cloud model" not in drawn(stand.app)
+        await stand.say("go")
+        await stand.done()
+        assert "ctrl+t asks a cloud model the same." in drawn(stand.app)
+
+        await open_cloud_lane(stand, "gpt-4o")
+        await until(stand.pilot, lambda: len(stand.session.chat.lanes) == 2, "the cloud lane")
+        await until(stand.pilot, lambda: "asks a cloud model the same" not in drawn(stand.app), "the line to go")

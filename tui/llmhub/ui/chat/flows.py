@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 Flow = Callable[["ChatScreen"], Coroutine[Any, Any, None]]
 
-CHARS_PER_TOKEN = 4
-"""For the estimate under the prompt only; every count that is kept comes from the backend."""
-
 
 # -- chats ----------------------------------------------------------------------------------------
 
@@ -216,31 +213,3 @@ def draw_title(screen: ChatScreen) -> None:
     only = next(iter(session.chat.lanes), None)
     title.facts = screen.board.facts(only) if only is not None and len(session.chat.lanes) == 1 else None
     title.lanes = len(session.chat.lanes)
-
-
-def draw_hint(screen: ChatScreen, held: str | None) -> None:
-    """What sending would mean: tokens, places; or what waits."""
-    from llmhub.ui.widgets.hint_line import HintLine
-
-    line = screen.query_one("#cost-hint", HintLine)
-    session = screen.session
-    if held is not None:
-        line.parts = ("held: it is sent as soon as a model is there",)
-        return
-    if session is None or not session.chat.lanes:
-        line.parts = ()
-        return
-    if session.queued is not None:
-        line.parts = ("queued: it is sent when the reply is done", "esc takes it back")
-        return
-    size = len(screen.prompt.text.encode())
-    if not size:
-        line.parts = ()
-        return
-    tokens = formats.count(max(1, -(-size // CHARS_PER_TOKEN)))
-    places = []
-    for lane in session.chat.lanes:
-        facts = screen.board.facts(lane)
-        if facts is not None and facts.place.words not in places:
-            places.append(facts.place.words)
-    line.parts = (f"~{tokens} tok · {', '.join(places)}",)

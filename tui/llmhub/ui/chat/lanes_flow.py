@@ -79,7 +79,10 @@ async def pick(screen: ChatScreen) -> ModelAddress | None:
     cloud = hub.services.cloud
     if cloud is not None and answer.startswith(f"{cloud.name}:"):
         picked = ModelAddress(cloud.name, answer.removeprefix(f"{cloud.name}:"))
-        return picked if await ensure_key(screen) else None
+        if not await ensure_key(screen):
+            return None
+        hub.services.app_memory.set("cloud_lane_opened", True)
+        return picked
     return ModelAddress(hub.services.host.name, answer)
 
 

@@ -23,7 +23,7 @@ from llmhub.core.model_address import ModelAddress
 from llmhub.core.plain import one_line
 from llmhub.core.session import ChatSession, LaneRun
 from llmhub.core.turns import Turn
-from llmhub.ui.chat import cloud_flow, comparing, first_minutes, flows, lanes_flow, look
+from llmhub.ui.chat import cloud_flow, comparing, first_minutes, flows, hinting, lanes_flow, look
 from llmhub.ui.chat.costing import PanelKeeper
 from llmhub.ui.chat.failures import failure_actions
 from llmhub.ui.chat.palette import ChatCommands
@@ -520,7 +520,7 @@ class ChatScreen(Screen[None]):
         flows.draw_title(self)
 
     def _hint(self) -> None:
-        flows.draw_hint(self, self._held_prompt)
+        hinting.draw_hint(self, self._held_prompt)
 
     def _remember_lanes(self) -> None:
         if self.hub is not None and self.session is not None and self.session.chat.lanes:
