@@ -19,10 +19,12 @@ from llmhub.core.ports import ModelHost, Registry
 from llmhub.core.turns import Turn
 from llmhub.settings.config import read_settings
 from llmhub.settings.places import Places
+from llmhub.settings.secrets import KeyHolder
 from llmhub.simulators.ollama import OllamaSimulator
 from llmhub.simulators.script import OllamaScript
 from support.fake_host import FakeHost
 from support.fake_ledger import FakeLedger
+from support.vaults import FakeVault
 
 FAST = OllamaScript().at_once()
 
@@ -60,6 +62,8 @@ class SimWorld(World):
     answer: Manifest | None = None
     """What the registry says of every model."""
     daemon: OllamaSimulator | None = None
+    vault: FakeVault
+    """Stands for the system's keyring: a test must not see the person's."""
     fake_ledger: FakeLedger | None = None
     """`None` opens the real one, in the test's home."""
 
@@ -76,6 +80,10 @@ class SimWorld(World):
         await super().__aexit__(kind, error, trace)
         if self.daemon is not None:
             await self.daemon.stop()
+
+    @cached_property
+    def keys(self) -> KeyHolder:
+        return KeyHolder(self.environ, self.vault)
 
     async def ledger(self) -> Any:
         return self.fake_ledger or await super().ledger()
@@ -142,6 +150,7 @@ class Commands:
     environ: dict[str, str] = field(default_factory=dict)
     host: FakeHost | None = None
     manifest: Manifest | None = None
+    vault: FakeVault = field(default_factory=FakeVault)
 
     def __call__(self, *arguments: str) -> Done:
         out, err = Stream(terminal=self.terminal), Stream(terminal=self.terminal)
@@ -158,7 +167,7 @@ class Commands:
         kind = HostWorld if self.host is not None else self.world
         world = kind(read_settings(places.config_file, self.environ, flags), places, self.environ)
         world.script, world.fake_ledger = self.script, None if self.real_ledger else self.ledger
-        world.answer = self.manifest
+        world.answer, world.vault = self.manifest, self.vault
         if isinstance(world, HostWorld) and self.host is not None:
             world.fake_host = self.host
         return world

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from llmhub.ledger.books import BookKeeper
     from llmhub.net import Client
     from llmhub.settings.app_memory import AppMemoryFile
+    from llmhub.settings.secrets import KeyHolder
     from llmhub.ui.theming import Themes
 
 log = logging.getLogger(__name__)
@@ -292,6 +293,21 @@ class World:
         if self.host.place != THIS_MACHINE:
             return None
         return await asyncio.to_thread(memory_state, self.config.memory_bytes)
+
+    @cached_property
+    def keys(self) -> KeyHolder:
+        """The key for OpenRouter; nothing is looked for before it is needed."""
+        from llmhub.bootstrap.cloud import key_for
+
+        return key_for(self.config.openrouter_url, self.environ)
+
+    async def save_key(self, text: str) -> None:
+        """Put a key for OpenRouter into the system's keyring.
+
+        Raises:
+            ConfigError: it is no key, or there is no keyring; nothing has changed then.
+        """
+        await self.keys.keep(text)
 
     @staticmethod
     def keyring() -> tuple[bool, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from llmhub import __version__, bootstrap
-from llmhub.cli import ask, costs, doctor, export, host, pull
+from llmhub.cli import ask, costs, doctor, export, host, keys, pull
 from llmhub.cli.console import Console
 from llmhub.cli.options import Group, session
 from llmhub.cli.session import FAILED, INTERRUPTED, MISUSED, OpenWorld, ReaderGone, Session
@@ -36,7 +36,8 @@ def demo(context: click.Context) -> None:
 
 for _command in (ask.ask, host.models, host.ps, pull.pull, host.load, host.unload, costs.cost, doctor.doctor):
     llmhub.add_command(_command)
-llmhub.add_command(export.export)
+for _group in (export.export, keys.keys):
+    llmhub.add_command(_group)
 
 
 def run(arguments: Sequence[str], *, open_world: OpenWorld | None = None, console: Console | None = None) -> int:

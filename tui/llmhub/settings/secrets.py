@@ -66,7 +66,7 @@ class SystemKeyring:
         Raises:
             ConfigError: when there is no keyring, or it stays locked.
         """
-        return _asked("be read", lambda vault: vault.get_password(_SERVICE, _ENTRY)) or None
+        return _asked("could not be read", lambda vault: vault.get_password(_SERVICE, _ENTRY)) or None
 
     def write(self, value: str) -> None:
         """Keep the key.
@@ -74,7 +74,7 @@ class SystemKeyring:
         Raises:
             ConfigError: when there is no keyring, or it refuses.
         """
-        _asked("take the key", lambda vault: vault.set_password(_SERVICE, _ENTRY, value))
+        _asked("did not take the key", lambda vault: vault.set_password(_SERVICE, _ENTRY, value))
 
     def delete(self) -> bool:
         """Take the key out; whether there was one.
@@ -84,7 +84,7 @@ class SystemKeyring:
         """
         if self.read() is None:
             return False
-        _asked("give the key up", lambda vault: vault.delete_password(_SERVICE, _ENTRY))
+        _asked("did not give the key up", lambda vault: vault.delete_password(_SERVICE, _ENTRY))
         return True
 
 
@@ -100,7 +100,8 @@ class KeyHolder:
     def __init__(self, environ: Mapping[str, str], vault: Vault | None, *, fixed: Secret | None = None) -> None:
         self._vault = None if fixed else vault
         self._secret = fixed or openrouter_key(environ, keyring=False)
-        self._from_environment = fixed is None and self._secret is not None
+        self.from_environment = fixed is None and self._secret is not None
+        """Whether the variable has a key; it beats the keyring's."""
         self._looked = self._secret is not None or vault is None
         self._one = asyncio.Lock()
         self.problem: ConfigError | None = None
@@ -145,7 +146,7 @@ class KeyHolder:
         vault = self._vault_or_refuse()
         await _on_thread(lambda: vault.write(value))
         self._looked, self.problem = True, None
-        if not self._from_environment or self._secret is None:
+        if not self.from_environment or self._secret is None:
             self._secret = Secret(value, "the keyring")
         return self._secret
 
@@ -156,7 +157,7 @@ class KeyHolder:
             ConfigError: the keyring cannot be used.
         """
         there = await _on_thread(self._vault_or_refuse().delete)
-        if not self._from_environment:
+        if not self.from_environment:
             self._secret = None
         return there
 
@@ -244,7 +245,7 @@ def _asked(what: str, work: Callable[..., T]) -> T:
     # outside of the handler: the chain, with its frames and their values, could carry what was to be kept
     missing = name in {"NoKeyringError", "InitError"}
     raise ConfigError(
-        "There is no keyring on this machine" if missing else f"The keyring did not {what} ({name})",
+        "There is no keyring on this machine" if missing else f"The keyring {what} ({name})",
         _SUBJECT,
         f"set the variable {KEY_VARIABLE} instead" if missing else f"unlock it, or set the variable {KEY_VARIABLE}",
     )
