@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from llmhub.bootstrap.signals import leave_on_signals
 from llmhub.bootstrap.world import World
 from llmhub.core.errors import LLMHubError
 from llmhub.core.plain import one_line
@@ -18,7 +16,6 @@ from llmhub.settings.places import find_places
 
 if TYPE_CHECKING:
     from llmhub.core.hub import Services
-    from llmhub.ui.app import LLMHubApp
 
 __all__ = ["World", "open_world", "run_app", "run_demo"]
 
@@ -63,7 +60,7 @@ def _run(world: World) -> int:
     from llmhub.ui.theming import variable_defaults
 
     async def connect() -> Services:
-        _leave_on_signals(app)
+        leave_on_signals(app)
         services = await world.connect()
         for theme in world.found_themes.themes if world.found_themes else ():
             app.register_theme(theme)
@@ -89,18 +86,3 @@ def _run(world: World) -> int:
     for line in app.farewell:
         sys.stderr.write(f"{one_line(line)}\n")
     return app.return_code or 0
-
-
-def _leave_on_signals(app: LLMHubApp) -> None:
-    """A closed terminal or a `kill` ends llmhub as its own key does: replies are booked, the ledger is drained."""
-    loop = asyncio.get_running_loop()
-    leaving: set[asyncio.Task[None]] = set()
-
-    def leave() -> None:
-        leaving.add(loop.create_task(app.leave()))
-
-    for name in ("SIGTERM", "SIGHUP"):
-        if (number := getattr(signal, name, None)) is not None:
-            # not on Windows
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, leave)

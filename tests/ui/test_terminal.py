@@ -1,0 +1,247 @@
+"""The app in a real terminal: bytes as terminals send them, signals, a terminal that is closed, a hostile model."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pty", reason="there are no pseudo-terminals here")
+
+from llmhub.chats.files import ChatFiles
+from llmhub.core.turns import Turn, TurnStatus
+from llmhub.ledger.history import History
+from llmhub.simulators.faults import HOSTILE_TEXT, Fault, FaultKind
+from llmhub.simulators.ollama import OllamaSimulator
+from llmhub.simulators.script import OllamaScript
+from support.processes import run_llmhub
+from support.simulated import simulated_ollama
+from support.terminal import Terminal, llmhub
+
+STEADY = OllamaScript(load_s=0.0, tokens_per_s=100.0)
+FOR_EVER = Fault(FaultKind.ENDLESS, path="/api/chat")
+READY = "Type below"
+STREAMS = "tok/s · ~"
+"""Stands under a reply while it streams, and in no other state."""
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[OllamaSimulator]:
+    with simulated_ollama(STEADY) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Place:
+    """A home of llmhub, and what is kept there."""
+
+    home: Path
+    url: str
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {"LLMHUB_HOME": str(self.home), "OLLAMA_HOST": self.url}
+
+    @contextmanager
+    def app(self, size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
+        with Terminal(llmhub(), size=size, more=self.variables) as terminal:
+            terminal.shows(READY)
+            yield terminal
+
+    @property
+    def turns(self) -> list[Turn]:
+        return [found.turn for found in History(self.home / "data" / "ledger").turns()]
+
+    @property
+    def statuses(self) -> list[TurnStatus]:
+        return [turn.status for turn in self.turns]
+
+    @property
+    def replies(self) -> list[str]:
+        """What the models said, as it is kept in the chats."""
+        chats = ChatFiles(self.home / "data" / "chats")
+        try:
+            found = [chats.read(summary.id).result(10) for summary in chats.summaries().result(10)]
+        finally:
+            chats.close()
+        return [node.content for chat in found for node in chat.nodes.values() if node.role == "assistant"]
+
+    @property
+    def log(self) -> str:
+        logs = list(self.home.rglob("*.log"))
+        return "".join(path.read_text() for path in logs)
+
+
+@pytest.fixture
+def place(tmp_path: Path, daemon: OllamaSimulator) -> Place:
+    return Place(tmp_path / "home", daemon.url)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, daemon: OllamaSimulator) -> Iterator[Terminal]:
+    """One app for tests that send no question."""
+    with Place(tmp_path_factory.mktemp("shared") / "home", daemon.url).app() as terminal:
+        yield terminal
+
+
+@pytest.fixture
+def idle(shared: Terminal, daemon: OllamaSimulator) -> Iterator[Terminal]:
+    """The shared app with an empty prompt, as it is left again; nothing was asked meanwhile."""
+    yield shared
+    shared.press("f2", "ctrl+e", *["ctrl+u", "backspace"] * 4)
+    shared.shows("Ask something")
+    assert asked(daemon) == 0
+
+
+def asked(daemon: OllamaSimulator) -> int:
+    return sum(record.path == "/api/chat" for record in daemon.requests)
+
+
+def stream(terminal: Terminal, daemon: OllamaSimulator, fault: Fault = FOR_EVER) -> None:
+    """Ask, and wait until the reply streams."""
+    daemon.fail_next(fault)
+    terminal.type("go on")
+    terminal.press("enter")
+    terminal.shows(STREAMS)
+
+
+# -- keys ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"\x1b\r", id="alt+enter, also through tmux"),
+        pytest.param(b"\x1b[13;2u", id="shift+enter as kitty sends it"),
+        pytest.param(b"\x1b[27;2;13~", id="shift+enter as xterm sends it"),
+        pytest.param(b"\x1b[13;3u", id="alt+enter as kitty sends it"),
+        pytest.param(b"\n", id="ctrl+j"),
+        pytest.param(b"\\\r", id="a backslash, then enter"),
+    ],
+)
+def test_bytes_that_mean_a_new_line_insert_one_and_send_nothing(idle: Terminal, sent: bytes) -> None:
+    idle.type("above")
+    idle.send(sent)
+    idle.type("below")
+
+    idle.until(lambda: any(pair == (" above", " below") for pair in itertools.pairwise(idle.screen.lines)), "two lines")
+
+
+def test_pasted_text_never_sends_whatever_it_holds(idle: Terminal) -> None:
+    idle.paste("one\r\ntwo\r\x1b[201~three\n")
+
+    idle.shows("three")
+    assert " one" in idle.screen.lines
+    assert " two" in idle.screen.lines
+
+
+def test_a_click_on_a_mode_goes_there_and_a_click_back_returns(idle: Terminal) -> None:
+    idle.click_on("Models")
+    idle.shows("on disk")
+
+    idle.click_on("Chat")
+    idle.shows(READY)
+
+
+def test_the_screen_is_drawn_anew_at_every_size(idle: Terminal) -> None:
+    for width, height in ((120, 40), (40, 12), (80, 24)):
+        idle.resize(width, height)
+        idle.until(lambda: "enter send" in idle.screen.lines[-1], f"the keys in the last row of {height}")
+        idle.shows("Ask something")
+
+
+# -- how it ends -----------------------------------------------------------------------------------
+
+
+def test_ctrl_q_in_mid_stream_asks_books_and_gives_the_terminal_back(place: Place, daemon: OllamaSimulator) -> None:
+    with place.app() as terminal:
+        stream(terminal, daemon)
+        terminal.press("ctrl+q")
+        terminal.shows("Leave llmhub?")
+        terminal.press("y")
+
+        assert terminal.ended() == 0
+        assert terminal.restored
+
+    (turn,) = place.turns
+    assert (turn.status, turn.reason) == (TurnStatus.INTERRUPTED, "llmhub was closed")
+    assert turn.bytes.completion == len(place.replies[0].encode())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_mid_stream_books_and_gives_the_terminal_back(
+    place: Place, daemon: OllamaSimulator, number: signal.Signals
+) -> None:
+    with place.app() as terminal:
+        stream(terminal, daemon)
+        terminal.signal(number)
+
+        terminal.ended()
+        assert terminal.restored
+        assert b"Traceback" not in terminal.raw
+
+    assert place.statuses == [TurnStatus.INTERRUPTED]
+    assert len(place.replies[0]) > 0
+
+
+def test_a_terminal_that_is_closed_in_mid_stream_costs_nothing(place: Place, daemon: OllamaSimulator) -> None:
+    with place.app() as terminal:
+        stream(terminal, daemon)
+        terminal.hang_up()
+
+        terminal.ended()
+
+    (turn,) = place.turns
+    assert turn.status is TurnStatus.INTERRUPTED
+    assert turn.bytes.completion == len(place.replies[0].encode())
+    assert "Traceback" not in place.log
+
+
+def test_after_a_kill_the_turn_is_in_the_ledger_and_its_text_in_the_chat(place: Place, daemon: OllamaSimulator) -> None:
+    with place.app() as terminal:
+        stream(terminal, daemon)
+        terminal.until(lambda: bool(place.replies and place.replies[0]), "streamed text on disk")
+        terminal.signal(signal.SIGKILL)
+        assert terminal.ended() == -signal.SIGKILL
+
+    told = run_llmhub("export", "turns", "--format", "jsonl", more=place.variables)
+
+    assert [json.loads(line)["status"] for line in told.stdout.splitlines()] == ["interrupted"]
+    (kept,) = place.replies
+    assert kept
+    with place.app() as terminal:
+        terminal.press("ctrl+r")
+        terminal.shows("go on")
+        terminal.press("enter")
+        terminal.shows("interrupted")
+        terminal.press("ctrl+q")
+        assert terminal.ended() == 0
+
+
+# -- what a model says -----------------------------------------------------------------------------
+
+
+def test_nothing_a_model_says_reaches_the_terminal_as_an_escape(place: Place, daemon: OllamaSimulator) -> None:
+    with place.app() as terminal:
+        before = len(terminal.raw)
+        daemon.fail_next(Fault(FaultKind.HOSTILE, path="/api/chat"))
+        terminal.type("go on")
+        terminal.press("enter")
+        terminal.shows("end.")
+        terminal.shows("first 0.")
+        drawn = terminal.raw[before:]
+        terminal.press("ctrl+q")
+        assert terminal.ended() == 0
+
+    for sequence in ("\x1b[31m", "\x1b]", "\x1b[2J", "\x9b", "\x07", "\x08", "\x00", "\x1b\\"):
+        assert sequence in HOSTILE_TEXT
+        assert sequence.encode() not in drawn
+    assert b"[bold]markup[/bold]" in drawn
+    assert place.replies == [HOSTILE_TEXT]
+    assert place.statuses == [TurnStatus.COMPLETE]
