@@ -148,6 +148,7 @@ def test_a_table_that_nobody_knows_is_named_too(tmp_path: Path) -> None:
         ("[budget]\nday_usd = -1\n", "budget.day_usd"),
         ("[machine]\nmemory = 'lots'\n", "machine.memory"),
         ("[openrouter]\nurl = 'ftp://x'\n", "openrouter.url"),
+        ("[openrouter]\nurl = 'http://router.example/v1'\n", "openrouter.url"),
         ("[ollama]\nurl = 'http://a b'\n", "ollama.url"),
         ("[net]\nproxy = 'gopher://x'\n", "net.proxy"),
     ],

@@ -7,6 +7,7 @@ from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from llmhub.core.cloud import SIMULATED_KEY
 from llmhub.core.errors import BackendError
 from llmhub.core.places import is_loopback
 from llmhub.settings.secrets import KeyHolder, Secret, SystemKeyring
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from llmhub.core.ports import CloudHost
 
 T = TypeVar("T")
-DUMMY = Secret("sk-or-v1-simulated", "the simulators")
+DUMMY = Secret(SIMULATED_KEY, "the simulators")
 """The only key that ever goes over plain HTTP, and only to loopback."""
 
 

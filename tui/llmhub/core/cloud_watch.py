@@ -55,6 +55,7 @@ class CloudWatch:
                 state = replace(state, listing=await self._cloud.models(refresh=refresh))
             except BackendError as error:
                 state = replace(state, error=error)
+            state = replace(state, has_key=self._cloud.has_key)  # the keyring may have been asked with the first call
             if state.has_key and not state.offline:
                 state = await self._with_key_info(state)
             self._settle(state)

@@ -68,6 +68,8 @@ class Services:
     """The provider that bills by the token; `None` where nothing but the local daemon is wanted."""
     save_key: Callable[[str], Awaitable[None]] | None = None
     """Keep a key in the keyring. Raises `ConfigError`."""
+    find_key: Callable[[], Awaitable[object]] | None = None
+    """Look for the key where nobody has done so yet; `cloud.has_key` is true then when there is one. Raises nothing."""
     switch: OfflineSwitch = field(default_factory=_NoSwitch)
     """The one offline switch; the transport reads it at every request."""
     day_budget_usd: Decimal | None = None

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from llmhub.core.addresses import ollama_url
 from llmhub.core.config import parse_memory
 from llmhub.core.errors import ConfigError
+from llmhub.core.places import is_loopback
 
 Reader = Callable[[Any], Any]
 """Takes a value of the file or text of the environment, gives the field's; its `ValueError` says what it wants."""
@@ -50,6 +51,15 @@ def _daemon(value: Any) -> str:
 
 def _url(value: Any) -> str:
     return _checked(_text(value).rstrip("/"))
+
+
+def _provider(value: Any) -> str:
+    """An address that a key goes to: over TLS, or not off this machine."""
+    url = _url(value)
+    parts = urlsplit(url)
+    if "@" in parts.netloc or (parts.scheme != "https" and not is_loopback(parts.hostname or "")):
+        raise ValueError("an https:// address, because a key goes there")
+    return url
 
 
 def _checked(url: str) -> str:
@@ -128,7 +138,7 @@ def _keymap(value: Any) -> Mapping[str, str]:
 KEYS: tuple[Key, ...] = (
     Key("offline", "offline", _switch),
     Key("ollama.url", "ollama_url", _daemon),
-    Key("openrouter.url", "openrouter_url", _url),
+    Key("openrouter.url", "openrouter_url", _provider),
     Key("chat.context", "chat_context", _tokens),
     Key("chat.max_tokens", "chat_max_tokens", _tokens),
     Key("profile", "profile", _table, from_environment=False),

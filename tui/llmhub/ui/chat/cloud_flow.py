@@ -28,6 +28,8 @@ async def ensure_key(screen: ChatScreen) -> bool:
     hub = screen.hub
     if hub is None or hub.services.cloud is None:
         return False
+    if hub.services.find_key is not None:
+        await hub.services.find_key()
     if hub.services.cloud.has_key:
         return True
     field = Field("key", "key", "", "it is not shown", looks_like_a_key, secret=True)
