@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
+from llmhub.core.booked import Booked
 from llmhub.core.conversations import Chat, ChatSummary
+from llmhub.core.errors import StorageError
 from llmhub.core.totals import Totals, key_of, sums_of
 from llmhub.core.turns import Intent, Turn
 
@@ -20,6 +23,9 @@ class FakeLedger:
         self.turns: list[Turn] = []
         self.durable: list[str] = []
         self.gate: asyncio.Event | None = None
+        self.pages: list[tuple[int, int]] = []
+        """(limit, skip) of every page that was asked for."""
+        self.reading_fails: StorageError | None = None
 
     async def _written(self, what: str) -> bool:
         if self.gate is not None:
@@ -49,6 +55,23 @@ class FakeLedger:
             key = key_of(turn, turn.started_at.date().isoformat())
             sums[key] = sums[key] + sums_of(turn) if key in sums else sums_of(turn)
         return Totals(tuple(sums.items()))
+
+    def page(
+        self, limit: int, *, skip: int = 0, month: str | None = None, keep: Callable[[Booked], bool] | None = None
+    ) -> Any:
+        self.pages.append((limit, skip))
+        every = self.booked(month)
+
+        def read() -> list[Booked]:
+            if self.reading_fails is not None:
+                raise self.reading_fails
+            return list(islice((booked for booked in every if keep is None or keep(booked)), skip, skip + limit))
+
+        return asyncio.to_thread(read)
+
+    def booked(self, month: str | None = None) -> Iterator[Booked]:
+        found = [Booked(turn, turn.started_at.date().isoformat(), turn.started_at) for turn in reversed(self.turns)]
+        return (booked for booked in found if month is None or booked.day.startswith(month))
 
 
 class FakeChats:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
+from llmhub.core.booked import Booked
 from llmhub.core.chat import ChatEvent, ChatRequest
 from llmhub.core.cloud import CloudEndpoint, CloudListing, Generation, KeptPages, KeyInfo
 from llmhub.core.conversations import Chat, ChatSummary
@@ -137,6 +138,21 @@ class Ledger(Protocol):
     @property
     def totals(self) -> Totals:
         """Sums over everything known, in memory."""
+
+    def page(
+        self, limit: int, *, skip: int = 0, month: str | None = None, keep: Callable[[Booked], bool] | None = None
+    ) -> Awaitable[list[Booked]]:
+        """Turns for a table, the last booked first; read in a thread.
+
+        `month` is `2026-11`; `keep` chooses, and is called in that thread. What it raises ends the reading. Raises
+        `StorageError` when awaited.
+        """
+
+    def booked(self, month: str | None = None) -> Iterator[Booked]:
+        """Every turn of a month, or of all, the last booked first. Reads files and raises `StorageError`.
+
+        Ask on any thread, go through it in one that may block.
+        """
 
 
 class ChatStore(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from operator import add, attrgetter
 from typing import overload
@@ -58,6 +58,32 @@ class Sums:
     eval_ms: int = 0
     energy_pico_usd: int = 0
     """What the energy cost at the price of each turn's own hour; used where a tariff has several prices."""
+    prompt_bytes: int = 0
+    prompt_bytes_tokens: int = 0
+    """Prompt tokens of the turns whose bytes and tokens are both known: bytes a token of a model on that side."""
+    completion_bytes: int = 0
+    completion_bytes_tokens: int = 0
+    pending_estimate_pico_usd: int = 0
+    """Our own estimates of the bills that have not come."""
+    pending_estimate_turns: int = 0
+    check_estimate_pico_usd: int = 0
+    """Our estimates of the turns that were billed more than nothing, beside what was billed for the same turns."""
+    check_billed_pico_usd: int = 0
+    check_turns: int = 0
+    avoided_pico_usd: int = 0
+    """What local turns would have cost in the cloud, without the fee on credits."""
+    avoided_low_pico_usd: int = 0
+    avoided_high_pico_usd: int = 0
+    avoided_turns: int = 0
+    avoided_default_turns: int = 0
+    """Of those, turns whose comparison rests on a default, and on an estimate."""
+    avoided_estimated_turns: int = 0
+    paired_turns: int = 0
+    """Turns with a comparison and energy (or, without any meter, with seconds that stated watts can be laid upon)."""
+    paired_avoided_pico_usd: int = 0
+    paired_energy_mj: int = 0
+    paired_energy_pico_usd: int = 0
+    paired_busy_ms: int = 0
 
     def __add__(self, other: Sums) -> Sums:
         """Field by field."""
@@ -89,6 +115,11 @@ class Buckets(Sequence[Row]):
         if month not in self._rows:
             self._rows[month] = self._months[month]() if month in self._months else ()
         return self._rows[month]
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """The months that have turns (`2026-11`), in order; none of them is looked at."""
+        return tuple(sorted(self._months))
 
     def between(self, low: str, high: str) -> Iterator[Row]:
         """The rows of the ISO days from `low` to `high`, both included."""
@@ -144,26 +175,83 @@ def key_of(turn: Turn, day: str) -> BucketKey:
 
 def sums_of(turn: Turn) -> Sums:
     """What one turn adds."""
+    tokens, billed = turn.tokens, turn.billed
     billable, busy, energy = turn.billable_tokens, turn.busy_s, turn.energy.charged_mj
     eval_ns = turn.durations.eval_ns
-    return Sums(
+    busy_ms = 0 if busy is None else round(busy * 1000)
+    pending = billed.reconciled == "pending"
+    sums = Sums(
         turns=1,
         failed_turns=int(turn.status in {"error", "cut", "repeated", "interrupted"}),
-        prompt_tokens=turn.tokens.prompt or 0,
-        completion_tokens=turn.tokens.completion or 0,
+        prompt_tokens=tokens.prompt or 0,
+        completion_tokens=tokens.completion or 0,
         token_turns=int(billable is not None),
-        busy_ms=0 if busy is None else round(busy * 1000),
+        busy_ms=busy_ms,
         busy_turns=int(busy is not None),
         energy_mj=energy or 0,
         energy_turns=int(energy is not None),
         energy_tokens=(billable or 0) if energy is not None else 0,
-        billed_pico_usd=turn.billed.pico_usd or 0,
-        billed_turns=int(turn.billed.pico_usd is not None),
-        pending_turns=int(turn.billed.reconciled == "pending"),
-        eval_tokens=(turn.tokens.completion or 0) if eval_ns else 0,
+        billed_pico_usd=billed.pico_usd or 0,
+        billed_turns=int(billed.pico_usd is not None),
+        pending_turns=int(pending),
+        eval_tokens=(tokens.completion or 0) if eval_ns else 0,
         eval_ms=round((eval_ns or 0) / 1_000_000),
         energy_pico_usd=turn.energy.cost_pico_usd or 0,
+        **_seen_text(turn),
     )
+    if billed.estimate_pico_usd is not None:
+        sums = replace(sums, **_estimated(turn, pending=pending))
+    if turn.avoided.pico_usd is not None and turn.place.is_local:
+        sums = replace(sums, **_compared(turn, busy_ms, is_busy=busy is not None))
+    return sums
+
+
+def _seen_text(turn: Turn) -> dict[str, int]:
+    """Bytes beside the tokens that a backend counted in them; hidden thoughts have tokens without bytes."""
+    tokens, text = turn.tokens, turn.bytes
+    if tokens.source not in {"daemon", "provider"}:
+        return {}
+    seen = {}
+    if tokens.prompt and text.prompt:
+        seen |= {"prompt_bytes": text.prompt, "prompt_bytes_tokens": tokens.prompt}
+    written = (text.completion or 0) + (text.reasoning or 0)
+    if tokens.completion and written and (not tokens.reasoning or text.reasoning):
+        seen |= {"completion_bytes": written, "completion_bytes_tokens": tokens.completion}
+    return seen
+
+
+def _estimated(turn: Turn, *, pending: bool) -> dict[str, int]:
+    """Our own arithmetic: it stands for a bill that has not come, and is held against one that has."""
+    estimate, billed = turn.billed.estimate_pico_usd or 0, turn.billed.pico_usd
+    if pending:
+        return {"pending_estimate_pico_usd": estimate, "pending_estimate_turns": 1}
+    own_key = bool((turn.billed.raw or {}).get("is_byok"))
+    if not billed or own_key or turn.tokens.source != "provider":
+        return {}
+    return {"check_estimate_pico_usd": estimate, "check_billed_pico_usd": billed, "check_turns": 1}
+
+
+def _compared(turn: Turn, busy_ms: int, *, is_busy: bool) -> dict[str, int]:
+    """The comparison of a local turn, and what its power can be told from."""
+    avoided, energy = turn.avoided, turn.energy
+    point = avoided.pico_usd or 0
+    compared = {
+        "avoided_pico_usd": point,
+        "avoided_low_pico_usd": point if avoided.low_pico_usd is None else avoided.low_pico_usd,
+        "avoided_high_pico_usd": point if avoided.high_pico_usd is None else avoided.high_pico_usd,
+        "avoided_turns": 1,
+        "avoided_default_turns": int(avoided.label == "default"),
+        "avoided_estimated_turns": int(avoided.label in {"estimated", None}),
+    }
+    if energy.charged_mj is not None or (energy.method == "none" and is_busy):
+        compared |= {
+            "paired_turns": 1,
+            "paired_avoided_pico_usd": point,
+            "paired_energy_mj": energy.charged_mj or 0,
+            "paired_energy_pico_usd": energy.cost_pico_usd or 0,
+            "paired_busy_ms": busy_ms,
+        }
+    return compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +264,13 @@ class Totals:
     newer_records: int = 0
     """Records of a newer schema, counted as far as understood."""
     damaged_lines: int = 0
+
+    @property
+    def first_month(self) -> str | None:
+        """The earliest month that has turns, `2026-11`; `None` when there is none."""
+        if isinstance(self.buckets, Buckets):
+            return next(iter(self.buckets.months), None)
+        return min((key.day[:7] for key, _ in self.buckets), default=None)
 
     def within(self, first: date, last: date) -> tuple[Row, ...]:
         """The buckets of the local days from `first` to `last`, both included."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -162,14 +162,21 @@ class BookKeeper:
 
         `month` is `2026-11`; `keep` chooses, and is called in that thread. Raises `StorageError` when awaited.
         """
-        unsaved = [booked for p in reversed(self._desk.unsaved) if p.turn and (booked := booked_turn(p.record))]
+        every = self.booked(month)
 
         def read() -> list[Booked]:
-            waiting = (booked for booked in unsaved if month is None or booked.day.startswith(month))
-            every = (booked for source in (waiting, self.history.turns(month)) for booked in source)
             return list(islice((booked for booked in every if keep is None or keep(booked)), skip, skip + limit))
 
         return asyncio.to_thread(read)
+
+    def booked(self, month: str | None = None) -> Iterator[Booked]:
+        """Every turn of a month, or of all, the last booked first, unsaved ones included.
+
+        What is unsaved is noted at once; the iterator reads files and raises `StorageError`: go through it in a thread.
+        """
+        unsaved = [booked for p in reversed(self._desk.unsaved) if p.turn and (booked := booked_turn(p.record))]
+        waiting = (booked for booked in unsaved if month is None or booked.day.startswith(month))
+        return chain(waiting, self.history.turns(month))
 
     def close(self, limit_s: float = 5.0) -> Closing:
         """Do what is queued, try once more what is not written, save the totals, give the locks back.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from llmhub.core.booked import Booked
 from llmhub.core.errors import StorageError
 from llmhub.core.turns import BilledFacts, Turn
 from llmhub.ledger.counting import is_newer, understood
@@ -23,19 +24,6 @@ logger = logging.getLogger(__name__)
 TURN_FILES = Pattern(rf"turns-{MONTH}")
 CORRECTION_FILES = Pattern(rf"corrections-{MONTH}")
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """A turn as it stands in the ledger, corrections included."""
-
-    turn: Turn
-    day: str
-    """Local calendar day at commit, ISO."""
-    at: datetime
-    """Moment of commit, UTC."""
-    newer: bool = False
-    """A newer llmhub wrote it; some of it may not be understood."""
 
 
 class History:
