@@ -76,6 +76,25 @@ class BilledFacts:
     reconciled: str | None = None
     """stream, generation or pending; `None` where nobody bills."""
     pico_usd: int | None = None
+    estimate_pico_usd: int | None = None
+    """A cache: our own arithmetic from the counts and the price list in force, also while the bill is pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class AvoidedFacts:
+    """What a local turn was compared with in the cloud. The ratios are facts of their hour, the amounts a cache."""
+
+    prompt_ratio: str = "1"
+    """Cloud tokens for each local one, a decimal text."""
+    completion_ratio: str = "1"
+    ratio_label: str | None = None
+    """How far the ratios can be trusted: measured, estimated or default."""
+    label: str | None = None
+    """How far the amounts can be trusted."""
+    pico_usd: int | None = None
+    """Without the fee on credits; `None` is unknown."""
+    low_pico_usd: int | None = None
+    high_pico_usd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +146,7 @@ class Turn:
     price_snapshot: str | None = None
     ref_model: str | None = None
     ref_snapshot: str | None = None
+    avoided: AvoidedFacts = AvoidedFacts()
     vote: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     """Fields a newer llmhub wrote that this one does not know; they survive."""
@@ -207,6 +227,7 @@ class Turn:
             "price_snapshot": self.price_snapshot,
             "ref_model": self.ref_model,
             "ref_snapshot": self.ref_snapshot,
+            "avoided": None if self.avoided == _NOT_COMPARED else asdict(self.avoided),
             "vote": self.vote,
         }
         return record
@@ -264,6 +285,7 @@ class Turn:
             price_snapshot=record.get("price_snapshot"),
             ref_model=record.get("ref_model"),
             ref_snapshot=record.get("ref_snapshot"),
+            avoided=_of(AvoidedFacts, record.get("avoided")),
             vote=record.get("vote"),
             extra={key: value for key, value in record.items() if key not in _KNOWN},
         )
@@ -316,10 +338,11 @@ def _of(cls: type[_T], values: Any) -> _T:
     return cls(**{key: value for key, value in values.items() if key in names})
 
 
+_NOT_COMPARED = AvoidedFacts()
 _KNOWN = frozenset(
     """
     id chat lane group_id seq started_at utc_offset_min status reason backend_name place machine model digest
     quantization served_model provider generation_id tokens bytes prefix_tokens gap_s num_ctx max_tokens think ns
-    client_ms energy billed profile_id price_snapshot ref_model ref_snapshot vote
+    client_ms energy billed profile_id price_snapshot ref_model ref_snapshot avoided vote
     """.split()  # noqa: SIM905
 )

@@ -15,7 +15,7 @@ from llmhub.storage.disk import Disk
 from llmhub.storage.records import decode
 
 NAME = "totals.json"
-_FORMAT = {"kind": "totals", "v": 2, "fields": list(SUM_FIELDS), "places": [str(kind) for kind in PlaceKind]}
+_FORMAT = {"kind": "totals", "v": 3, "fields": list(SUM_FIELDS), "places": [str(kind) for kind in PlaceKind]}
 """What the file begins with. Other sums or other kinds of place make the file worthless, and all is counted again."""
 
 
