@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -193,11 +194,11 @@ class Replay:
 
 
 @asynccontextmanager
-async def replay(routes: Mapping[str, Route]) -> AsyncIterator[Replay]:
-    """Serve `routes` (`"GET /api/tags"`) on a free port of 127.0.0.1."""
+async def replay(routes: Mapping[str, Route], *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Replay]:
+    """Serve `routes` (`"GET /api/tags"`) on a free port of 127.0.0.1, over TLS where there is a context for it."""
     server = Replay(routes)
-    listener = await asyncio.start_server(server._connected, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    listener = await asyncio.start_server(server._connected, "127.0.0.1", 0, ssl=tls)
+    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     try:
         yield server
     finally:

@@ -104,7 +104,10 @@ class Transport(httpx.AsyncBaseTransport):
         if found is None:
             # plain HTTP never looks at it; an empty one trusts nobody and costs nothing
             trust = await self._trusted() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            way = None if proxy is None else httpx.Proxy(proxy, ssl_context=trust if tls else None)
+            to_proxy = (
+                trust if (proxy or "").lower().startswith("https://") else None
+            )  # httpcore takes none for http://
+            way = None if proxy is None else httpx.Proxy(proxy, ssl_context=to_proxy)
             made = httpx.AsyncHTTPTransport(verify=trust, trust_env=False, limits=_LIMITS, proxy=way)
             found = self._pools.setdefault((proxy, tls, local), made)
         return found
