@@ -155,7 +155,7 @@ class PriceBook:
         """The list that a turn names, else the one in force when it began, marked as not exact."""
         named = self.named(snapshot_id)
         if named is not None:
-            return Picked(named, exact=True)
+            return Picked(named, exact=named.since <= at)
         picked = self.in_force(model, at)
         return None if picked is None else replace(picked, exact=False)
 

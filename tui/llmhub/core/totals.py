@@ -211,7 +211,7 @@ def _seen_text(turn: Turn) -> dict[str, int]:
     tokens, text = turn.tokens, turn.bytes
     if tokens.source not in {"daemon", "provider"}:
         return {}
-    seen = {}
+    seen: dict[str, int] = {}
     if tokens.prompt and text.prompt:
         seen |= {"prompt_bytes": text.prompt, "prompt_bytes_tokens": tokens.prompt}
     written = (text.completion or 0) + (text.reasoning or 0)

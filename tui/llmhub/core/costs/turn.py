@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
+from llmhub.core.costs.avoided import Compared, booked_figure, compared_turn, ratios_of
+from llmhub.core.costs.billing import cloud_actual
 from llmhub.core.costs.energy import (
     Energy,
     bound_of_method,
@@ -14,12 +17,15 @@ from llmhub.core.costs.energy import (
     energy_declared,
     label_of_method,
 )
+from llmhub.core.costs.estimate import estimate
+from llmhub.core.costs.fee import with_fee
 from llmhub.core.costs.hardware import HardwareMonth, hardware_month
-from llmhub.core.costs.labels import Figure, Label, added, nothing, unknown, weakest
+from llmhub.core.costs.labels import UNKNOWN, Figure, Label, added, nothing, unknown, weakest
 from llmhub.core.costs.loaded import RULE_A, rate_per_busy_second
 from llmhub.core.costs.money import ZERO, exact
 from llmhub.core.costs.snapshots import Picked
-from llmhub.core.places import Place
+from llmhub.core.places import Place, PlaceKind
+from llmhub.core.price_book import PriceBook, PriceSnapshot
 from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.turns import PICO, EnergyFacts, Turn
 
@@ -37,11 +43,15 @@ class TurnCost:
     with_machine: Figure
     """Power and the machine by rule A, US dollars."""
     cloud: Figure
-    """What a provider charged, or (for a local turn) would have charged, US dollars."""
+    """What a provider charged, or (for a local turn) would have charged, US dollars; without the fee on credits."""
     joules: Decimal | None = None
     rule: str = RULE_A
     profile: Profile | None = None
     """The version that the energy was priced with."""
+    cloud_cash: Figure = UNKNOWN
+    """`cloud` with the fee on credits: what the person would notice in the purse."""
+    comparison: Compared | None = None
+    """For a local turn whose price list is known: what `cloud` rests upon."""
 
 
 def declared_energy(turn: Turn, profile: Profile) -> EnergyFacts:
@@ -80,25 +90,84 @@ def with_energy(turn: Turn, profiles: ProfileBook | Profile) -> Turn:
 
 
 @exact
-def turn_cost(turn: Turn, profiles: ProfileBook | Profile | Iterable[Profile]) -> TurnCost:
+def turn_cost(
+    turn: Turn, profiles: ProfileBook | Profile | Iterable[Profile], prices: PriceBook | None = None
+) -> TurnCost:
     """What the turn costs by the profile it names; watts that were stated later are used for it, marked as an estimate.
 
-    The cloud side of a local turn needs a price list and is left unknown here.
+    `prices` are the price lists of the ledger: with them the cloud side is worked out again from the turn's facts,
+    without them its cached figure stands.
     """
     book = ProfileBook.of(profiles)
     picked = book.named(turn.context.profile_id, turn.started_at)
     if not turn.place.is_local:
-        return TurnCost(turn.place, unknown(why=NOT_OURS), unknown(why=NOT_OURS), billed(turn), profile=picked.version)
+        charged = cloud_figure(turn, prices)
+        cash = with_fee(charged, picked.version)
+        nobody = unknown(why=NOT_OURS)
+        return TurnCost(turn.place, nobody, nobody, charged, profile=picked.version, cloud_cash=cash)
     priced, joules, power = _power(turn, picked, book)
     machine = machine_part(book, picked, busy_ms(turn), local_day(turn))
+    comparison = turn_comparison(turn, picked.version, prices)
+    avoided = comparison.figure if comparison else _uncompared(turn)
     return TurnCost(
         turn.place,
         power,
         added(machine, power),
-        unknown("reference_model"),
+        avoided,
         joules=joules,
         profile=priced,
+        cloud_cash=with_fee(avoided, picked.version),
+        comparison=comparison,
     )
+
+
+def turn_comparison(turn: Turn, profile: Profile, prices: PriceBook | None) -> Compared | None:
+    """A local turn at the price of the model it was compared with when it was booked; `None` when there is none."""
+    if prices is None or turn.ref_model is None or turn.avoided.pico_usd is None:
+        return None
+    price = prices.for_turn(turn.ref_snapshot, turn.ref_model, turn.started_at)
+    return None if price is None else compared_turn(turn, price, ratios_of(turn), profile)
+
+
+def _uncompared(turn: Turn) -> Figure:
+    counted = turn.tokens.prompt is not None and turn.tokens.completion is not None
+    if turn.ref_snapshot is not None and not counted:
+        return unknown(why="its tokens were not counted")
+    return booked_figure(turn)
+
+
+def cloud_figure(turn: Turn, prices: PriceBook | None = None) -> Figure:
+    """What a provider charged; while that is not known, our own arithmetic, marked as pending or as an estimate.
+
+    With a key of the person's own the upstream's charge belongs to it; where that was not told, it is an estimate.
+    """
+    charged = billed(turn)
+    raw = turn.billed.raw
+    is_pending = turn.billed.reconciled == "pending"
+    if charged.known or turn.place.kind is not PlaceKind.PROVIDER or not (is_pending or raw):
+        return charged
+    ours = turn_estimate(turn, prices)
+    figure = cloud_actual(None if raw is None else _usage(raw), ours)
+    if figure.known:
+        return replace(figure, pending=is_pending)
+    if is_pending:
+        return charged
+    return unknown(why="what the upstream charged was not told" if (raw or {}).get("is_byok") else charged.why)
+
+
+def turn_estimate(turn: Turn, prices: PriceBook | None) -> Decimal | None:
+    """Our own arithmetic for a cloud turn: by its price list where that is at hand, else as it was booked."""
+    price = turn_price(turn, prices)
+    cost = None if price is None else estimate(turn, price.version.pricing)
+    if cost is not None:
+        return cost.total
+    booked = turn.billed.estimate_pico_usd
+    return None if booked is None else Decimal(booked) / PICO
+
+
+def turn_price(turn: Turn, prices: PriceBook | None) -> Picked[PriceSnapshot] | None:
+    """The price list of a cloud turn's model."""
+    return None if prices is None else prices.for_turn(turn.price_snapshot, turn.model, turn.started_at)
 
 
 def billed(turn: Turn) -> Figure:
@@ -108,6 +177,12 @@ def billed(turn: Turn) -> Figure:
     if turn.billed.reconciled == "pending":
         return replace(unknown(why="the bill has not come yet"), pending=True)
     return unknown(why=f"{turn.place.words} named no price")
+
+
+def _usage(raw: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a bill in the words of the provider's usage object."""
+    details = {"upstream_inference_cost": raw.get("upstream_inference_cost")}
+    return {"cost": raw.get("cost"), "is_byok": raw.get("is_byok"), "cost_details": details}
 
 
 @exact
