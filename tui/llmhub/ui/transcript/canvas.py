@@ -86,8 +86,9 @@ class Canvas(ScrollView):
         self._fed[turn.key] = turn
         if self._frame_due is None and self.is_attached:
             loop = asyncio.get_running_loop()
-            wait = max(0.0, self._last_frame + FRAME_S - loop.time())
-            self._frame_due = loop.call_later(wait, self._frame_is_due)
+            # On a grid that all lanes share, so that lanes which stream at once are painted at once.
+            due = (self._last_frame // FRAME_S + 1) * FRAME_S
+            self._frame_due = loop.call_at(due, self._frame_is_due)
 
     def _frame_is_due(self) -> None:
         self._frame_due = None
