@@ -12,16 +12,18 @@ from types import TracebackType
 from typing import Any
 
 from llmhub.bootstrap import World
+from llmhub.bootstrap.cloud import KeyedCloud
 from llmhub.cli.console import Console
 from llmhub.cli.main import run
 from llmhub.core.models import Manifest
-from llmhub.core.ports import ModelHost, Registry
+from llmhub.core.ports import CloudHost, ModelHost, Registry
 from llmhub.core.turns import Turn
 from llmhub.settings.config import read_settings
 from llmhub.settings.places import Places
 from llmhub.settings.secrets import KeyHolder
 from llmhub.simulators.ollama import OllamaSimulator
 from llmhub.simulators.script import OllamaScript
+from support.fake_cloud import FakeCloud
 from support.fake_host import FakeHost
 from support.fake_ledger import FakeLedger
 from support.vaults import FakeVault
@@ -62,7 +64,7 @@ class SimWorld(World):
     answer: Manifest | None = None
     """What the registry says of every model."""
     daemon: OllamaSimulator | None = None
-    vault: FakeVault
+    vault: FakeVault | None = None
     """Stands for the system's keyring: a test must not see the person's."""
     fake_ledger: FakeLedger | None = None
     """`None` opens the real one, in the test's home."""
@@ -81,9 +83,16 @@ class SimWorld(World):
         if self.daemon is not None:
             await self.daemon.stop()
 
+    fake_cloud: FakeCloud | None = None
+    """`None` is the real backend: for loopback, or to see that nothing is reached."""
+
     @cached_property
     def keys(self) -> KeyHolder:
-        return KeyHolder(self.environ, self.vault)
+        return KeyHolder(self.environ, self.vault or FakeVault())
+
+    @cached_property
+    def cloud(self) -> CloudHost:
+        return super().cloud if self.fake_cloud is None else KeyedCloud(self.fake_cloud, self.keys)
 
     async def ledger(self) -> Any:
         return self.fake_ledger or await super().ledger()
@@ -151,6 +160,7 @@ class Commands:
     host: FakeHost | None = None
     manifest: Manifest | None = None
     vault: FakeVault = field(default_factory=FakeVault)
+    cloud: FakeCloud | None = None
 
     def __call__(self, *arguments: str) -> Done:
         out, err = Stream(terminal=self.terminal), Stream(terminal=self.terminal)
@@ -167,7 +177,7 @@ class Commands:
         kind = HostWorld if self.host is not None else self.world
         world = kind(read_settings(places.config_file, self.environ, flags), places, self.environ)
         world.script, world.fake_ledger = self.script, None if self.real_ledger else self.ledger
-        world.answer, world.vault = self.manifest, self.vault
+        world.answer, world.vault, world.fake_cloud = self.manifest, self.vault, self.cloud
         if isinstance(world, HostWorld) and self.host is not None:
             world.fake_host = self.host
         return world

@@ -48,7 +48,11 @@ class SimulatedWorld(World):
 
         self._simulated = DemoWorld(self.script)
         await self._simulated.start()
-        config = replace(self.settings.config, ollama_url=self._simulated.ollama_url)
+        config = replace(
+            self.settings.config,
+            ollama_url=self._simulated.ollama_url,
+            openrouter_url=getattr(self._simulated, "openrouter_url", "http://127.0.0.1:9/api/v1"),
+        )
         self.settings = replace(self.settings, config=config)
         return await super().__aenter__()
 

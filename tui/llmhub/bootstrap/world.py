@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from llmhub.core.hub import Services
     from llmhub.core.machines import Machine
     from llmhub.core.memory import MemoryState
-    from llmhub.core.ports import ModelHost, Registry
+    from llmhub.core.ports import CloudHost, ModelHost, Registry
     from llmhub.core.profiles import Profile, ProfileBook
     from llmhub.core.turns import Turn
     from llmhub.ledger.books import BookKeeper
-    from llmhub.net import Client
+    from llmhub.net import Client, Switch
     from llmhub.settings.app_memory import AppMemoryFile
     from llmhub.settings.secrets import KeyHolder
     from llmhub.ui.theming import Themes
@@ -131,6 +131,12 @@ class World:
             save_profile=self.save_profile,
             default_context=self.config.chat_context,
             default_max_tokens=self.config.chat_max_tokens,
+            cloud=self.cloud,
+            save_key=self.save_key,
+            find_key=self.keys.find,
+            switch=self.switch,
+            day_budget_usd=self.config.day_budget_usd,
+            month_budget_usd=self.config.month_budget_usd,
             machine_id=self.machine_id,
             demo=self.demo,
             offline=self.config.offline,
@@ -148,18 +154,23 @@ class World:
         import llmhub.ledger.books
         import llmhub.machine.identity  # noqa: F401 - each is used later, by name
 
-        _ = self.host, self.registry
+        _ = self.host, self.cloud, self.registry
 
     # -- the outside ----------------------------------------------------------------------------
 
     @cached_property
+    def switch(self) -> Switch:
+        """The one offline switch; the transport reads it at every request."""
+        from llmhub.net import Switch
+
+        return Switch(self.config.offline)
+
+    @cached_property
     def client(self) -> Client:
         """The one way to the network."""
-        from llmhub.net import Switch, make_client
+        from llmhub.net import make_client
 
-        return make_client(
-            Switch(self.config.offline), proxy=self.config.proxy, ca_file=self.config.ca_file, environ=self.environ
-        )
+        return make_client(self.switch, proxy=self.config.proxy, ca_file=self.config.ca_file, environ=self.environ)
 
     @cached_property
     def host(self) -> ModelHost:
@@ -167,6 +178,18 @@ class World:
         from llmhub.backends.ollama import Ollama
 
         return Ollama(self.client, self.config.ollama_url)
+
+    @cached_property
+    def cloud(self) -> CloudHost:
+        """OpenRouter; its key goes to its own origin alone, and is looked for with the first call."""
+        from llmhub.backends.openrouter import OpenRouter
+        from llmhub.bootstrap.cloud import KeyedCloud
+        from llmhub.catalog.cloud_models import CloudModelCache
+
+        cache = CloudModelCache(self.places.cache)
+        return KeyedCloud(
+            OpenRouter(self.client, self.config.openrouter_url, key=self.keys.value, cache=cache), self.keys
+        )
 
     @cached_property
     def registry(self) -> Registry:
@@ -297,9 +320,19 @@ class World:
     @cached_property
     def keys(self) -> KeyHolder:
         """The key for OpenRouter; nothing is looked for before it is needed."""
-        from llmhub.bootstrap.cloud import key_for
+        from llmhub.bootstrap.cloud import DUMMY, key_for
+        from llmhub.settings.secrets import KeyHolder
 
+        if self.demo:
+            return KeyHolder({}, None, fixed=DUMMY)
         return key_for(self.config.openrouter_url, self.environ)
+
+    async def cloud_list_from(self) -> datetime | None:
+        """When the list of cloud models that is kept here was fetched; `None` without one."""
+        from llmhub.catalog.cloud_models import CloudModelCache
+
+        kept = await asyncio.to_thread(CloudModelCache(self.places.cache).load, self.config.openrouter_url)
+        return kept.fetched_at if kept else None
 
     async def save_key(self, text: str) -> None:
         """Put a key for OpenRouter into the system's keyring.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,30 +11,14 @@ import click
 from llmhub import formats
 from llmhub.cli.figures import derived_json
 from llmhub.cli.options import Command, session
+from llmhub.cli.printer import Printer
+from llmhub.cli.roads import Question, road_for
 from llmhub.cli.session import DONE, FAILED
-from llmhub.core.asking import think_for
-from llmhub.core.chat import (
-    ChatEvent,
-    ChatRequest,
-    Message,
-    SamplingParams,
-    Served,
-    TextDelta,
-    Think,
-    ThinkingDelta,
-    ToolCallDelta,
-    Waiting,
-)
-from llmhub.core.conversations import LaneSetup
 from llmhub.core.costs.turn import turn_cost
 from llmhub.core.errors import BackendError
-from llmhub.core.identity import new_id
-from llmhub.core.model_address import ModelAddress, model_address
-from llmhub.core.models import InstalledModel, ModelDetails, context_to_ask
-from llmhub.core.names import name_key, says_cloud
-from llmhub.core.places import OLLAMA_CLOUD
+from llmhub.core.model_address import BACKENDS, model_address
 from llmhub.core.run import TurnMeter, run_turn
-from llmhub.core.turns import Turn, TurnContext, TurnStatus
+from llmhub.core.turns import Turn, TurnStatus
 
 if TYPE_CHECKING:
     from llmhub.bootstrap import World
@@ -49,21 +31,6 @@ _ADVICE = {
     TurnStatus.LENGTH: "--max-tokens allows more",
     TurnStatus.CONTEXT_FULL: "--ctx asks for a larger one",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What was asked for on the command line."""
-
-    model: ModelAddress
-    prompt: str
-    system: str | None = None
-    ctx: int | None = None
-    max_tokens: int | None = None
-    temperature: float | None = None
-    seed: int | None = None
-    think: bool | None = None
-    show_thinking: bool = True
 
 
 @click.command(cls=Command)
@@ -81,7 +48,7 @@ def ask(context: click.Context, /, model: str, prompt: str | None, hide_thinking
     """Ask MODEL once. Without PROMPT (or with -) the prompt is read from stdin."""
     console = session(context).console
     question = Question(
-        model_address(model), _prompt(prompt), show_thinking=not hide_thinking and not console.json, **options
+        model_address(model, BACKENDS), _prompt(prompt), show_thinking=not hide_thinking and not console.json, **options
     )
     context.exit(session(context).run(lambda world: _ask(world, console, question)))
 
@@ -103,30 +70,16 @@ def _prompt(given: str | None) -> str:
 
 async def _ask(world: World, console: Console, question: Question) -> int:
     ledger = await world.ledger()
-    name = question.model.model
-    installed, details, resident = await _known(world, name)
-    request = _request(world, question, installed, details, resident)
+    road = await road_for(world, question)
+    request, name = road.request, question.model.model
     if question.think and request.think is None:
         console.note(f"{name} does not think, so --think was left out")
-    turn_context = TurnContext(
-        chat_id=None,
-        lane=0,
-        group_id=new_id(),
-        seq=1,
-        backend_name=question.model.backend,
-        place=installed.place if installed else OLLAMA_CLOUD if says_cloud(name) else world.host.place,
-        digest=installed.digest if installed else None,
-        quantization=installed.quantization if installed else None,
-        machine_id=world.machine_id,
-        profile_id=world.profile.profile_id,
-        prefix_tokens=0,
-    )
-    meter = TurnMeter(request, turn_context)
-    printer = _Printer(console, question.show_thinking, name)
+    meter = TurnMeter(request, road.context)
+    printer = Printer(console, question.show_thinking, name)
     failure: BackendError | None = None
     try:
         await run_turn(
-            world.host, request, ledger, printer.show, context=turn_context, meter=meter, complete=world.complete
+            road.backend, request, ledger, printer.show, context=road.context, meter=meter, complete=world.complete
         )
     except BackendError as error:
         failure = await world.remedied(error)
@@ -146,123 +99,7 @@ async def _ask(world: World, console: Console, question: Question) -> int:
     return DONE
 
 
-async def _known(world: World, name: str) -> tuple[InstalledModel | None, ModelDetails | None, int | None]:
-    """What the daemon tells of the model. When it tells nothing the request itself will say why, and be booked."""
-    installed, details, resident = None, None, None
-    with contextlib.suppress(BackendError):
-        key = name_key(name)
-        installed = next((one for one in await world.host.installed() if name_key(one.name) == key), None)
-        details = await world.host.details(name)
-        resident = next((one.context_tokens for one in await world.host.loaded() if name_key(one.name) == key), None)
-    return installed, details, resident
-
-
-def _request(
-    world: World,
-    question: Question,
-    installed: InstalledModel | None,
-    details: ModelDetails | None,
-    resident: int | None,
-) -> ChatRequest:
-    messages = [Message.of("user", question.prompt)]
-    if question.system:
-        messages.insert(0, Message.of("system", question.system))
-    trained = (installed.context_trained if installed else None) or (details.context_trained if details else None)
-    setup = LaneSetup(question.model.backend, question.model.model, think=question.think)
-    think: Think = think_for(setup, installed, details)
-    return ChatRequest(
-        model=installed.name if installed else question.model.model,  # as the app books it: one model, one name
-        messages=tuple(messages),
-        params=SamplingParams(temperature=question.temperature, seed=question.seed),
-        think=think,
-        num_ctx=context_to_ask(
-            wanted=question.ctx,
-            preset=details.preset_context if details else None,
-            resident=resident,
-            trained=trained,
-            default=world.config.chat_context,
-        ),
-        max_tokens=question.max_tokens or world.config.chat_max_tokens,
-    )
-
-
-class _Printer:
-    """Writes a reply as it comes: text to stdout, thoughts dim to stderr. With --json it only gathers."""
-
-    def __init__(self, console: Console, show_thinking: bool, name: str) -> None:
-        self._console = console
-        self._show_thinking = show_thinking
-        self._name = name
-        self._text: list[str] = []
-        self._thinking: list[str] = []
-        self.tool_calls: list[dict[str, str]] = []
-        self.place_words = ""
-        self.reader_gone = False
-        self._open: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The reply so far, exactly as it came."""
-        return "".join(self._text)
-
-    @property
-    def thinking(self) -> str:
-        """The thoughts so far."""
-        return "".join(self._thinking)
-
-    def show(self, event: ChatEvent) -> None:
-        """Take one event of the turn. A reader that has gone stops the turn as ctrl+c does: it is booked so."""
-        try:
-            self._show(event)
-        except BrokenPipeError:
-            self.reader_gone = True
-            raise asyncio.CancelledError("the reader of stdout has gone") from None
-
-    def _show(self, event: ChatEvent) -> None:
-        match event:
-            case TextDelta(text=text):
-                self._text.append(text)
-                if not self._console.json:
-                    self._switch("text")
-                    self._console.stream(text)
-            case ThinkingDelta(text=text):
-                self._thinking.append(text)
-                if self._show_thinking:
-                    self._switch("thinking")
-                    self._console.aside(text)
-            case ToolCallDelta(call=call):
-                self.tool_calls.append({"name": call.name, "arguments": call.arguments})
-                if not self._console.json:
-                    self._switch(None)
-                    self._console.note(f"asks for the tool {call.name}: {call.arguments}", "dim")
-            case Served(place=place):
-                self.place_words = place.words
-            case Waiting(silent_s=silent) if self._console.redraws:
-                doing = "nothing came" if event.started else "loads or waits its turn"
-                if self._open is None:
-                    self._console.progress(f"{self._name}: {doing} for {formats.seconds(silent)} · ctrl+c stops")
-            case _:
-                pass
-
-    def _switch(self, to: str | None) -> None:
-        if self._open == to:
-            return
-        if self._open == "thinking":
-            self._console.aside("\n")
-        elif self._open == "text":
-            self._console.stream("\n")
-        self._open = to
-
-    def end(self) -> None:
-        """Close the line that is open."""
-        with contextlib.suppress(BrokenPipeError):
-            self._console.clear()
-            if self._open == "text" and self.text.endswith("\n"):
-                self._open = None
-            self._switch(None)
-
-
-def _report(world: World, console: Console, turn: Turn, printer: _Printer, failure: BackendError | None) -> None:
+def _report(world: World, console: Console, turn: Turn, printer: Printer, failure: BackendError | None) -> None:
     """The turn as it was booked: one object, or a line of figures on stderr."""
     cost = turn_cost(turn, world.profiles)
     if console.json:

@@ -16,12 +16,15 @@ from llmhub import __version__, formats
 from llmhub.cli.options import Command, session
 from llmhub.cli.session import DONE, FAILED
 from llmhub.core.config import KEY_VARIABLE, OLLAMA_HOST
-from llmhub.core.errors import BackendError, ConfigError, LLMHubError
+from llmhub.core.costs.labels import Label
+from llmhub.core.errors import BackendError, ConfigError, FailureKind, LLMHubError
 from llmhub.core.places import is_loopback
+from llmhub.core.plain import one_line
 
 if TYPE_CHECKING:
     from llmhub.bootstrap import World
     from llmhub.cli.console import Console
+    from llmhub.core.cloud import KeyInfo
 
 State = Literal["ok", "note", "bad"]
 """`note`: llmhub works, and something could be better; `bad`: something must be mended."""
@@ -70,6 +73,7 @@ async def examine(world: World) -> list[Check]:
         _ledger,
         _themes,
         _secrets,
+        _openrouter,
         _network,
     )
     checks: list[Check] = []
@@ -219,7 +223,7 @@ async def _memory(world: World) -> list[Check]:
 async def _secrets(world: World) -> list[Check]:
     if world.demo:
         return [Check("keyring", "ok", "not looked at in the demo")]
-    if world.environ.get(KEY_VARIABLE, "").strip():
+    if world.keys.from_environment:
         return [Check("keyring", "ok", f"not needed: a key is in {KEY_VARIABLE}")]
     usable, words = await asyncio.to_thread(world.keyring)
     if usable:
@@ -227,8 +231,50 @@ async def _secrets(world: World) -> list[Check]:
     return [Check("keyring", "note", words, f"set {KEY_VARIABLE} if you want cloud models")]
 
 
+async def _openrouter(world: World) -> list[Check]:
+    """The key, what it may still spend, the list, the bills. Without a key nobody wants the cloud: none is asked."""
+    secret = await world.keys.find()
+    listed = formats.ago(await world.cloud_list_from())
+    kept = "no list of models is kept" if listed == formats.UNKNOWN else f"the list of models is from {listed}"
+    checks = []
+    if secret is None:
+        problem = world.keys.problem
+        words = problem.happened if problem else "no key"
+        remedy = f"{problem.remedy}" if problem else "for cloud models: llmhub keys set openrouter"
+        checks.append(Check("openrouter", "note" if problem else "ok", f"{words}; {kept}", remedy if problem else ""))
+    elif world.switch.offline:
+        checks.append(Check("openrouter", "ok", f"a key from {secret.source}; offline, so it was not asked; {kept}"))
+    else:
+        try:
+            info = await world.cloud.key_info()
+        except BackendError as error:
+            state: State = "bad" if error.kind is FailureKind.KEY else "note"
+            found = f"a key from {secret.source}; {error.happened} · {error.subject}; {kept}"
+            checks.append(Check("openrouter", state, found, error.remedy))
+        else:
+            found = f"a key from {secret.source}, {world.cloud.url} answers, {_left(info)}; {kept}"
+            checks.append(Check("openrouter", "ok", found))
+    return checks + await _bills(world)
+
+
+async def _bills(world: World) -> list[Check]:
+    totals = (await world.ledger()).totals
+    pending = sum(sums.pending_turns for _, sums in totals.buckets)
+    if not pending:
+        return []
+    words = "1 bill has not come yet" if pending == 1 else f"{pending} bills have not come yet"
+    return [Check("bills", "note", words, "they are asked for whenever llmhub opens with a key and a connection")]
+
+
+def _left(info: KeyInfo) -> str:
+    if info.limit_usd is None:
+        return "no limit on the key"
+    left, limit = formats.usd(info.remaining_usd, Label.BILLED), formats.usd(info.limit_usd, Label.BILLED)
+    return f"{left} of {limit} left{f' ({one_line(info.limit_reset)})' if info.limit_reset else ''}"
+
+
 async def _network(world: World) -> list[Check]:
-    if world.config.offline:
+    if world.switch.offline:
         return [Check("network", "ok", "offline: nothing leaves this machine")]
     environ = world.environ
     named = [name for name in _PROXIES if environ.get(name) or environ.get(name.lower())]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmhub import formats
+from llmhub.cli.cloud_models import list_cloud
 from llmhub.cli.options import Command, session
 from llmhub.cli.session import DONE
 from llmhub.cli.table import table
+from llmhub.core.fuzzy import fuzzy_rank
 from llmhub.core.model_address import model_address
 from llmhub.core.models import InstalledModel, LoadedModel, context_to_ask
 from llmhub.core.names import name_key
@@ -23,17 +25,25 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
+@click.argument("search", required=False)
+@click.option("--cloud", is_flag=True, help="Those of OpenRouter instead, with their prices.")
+@click.option("--refresh", is_flag=True, help="With --cloud: fetch the list again, however new it is.")
 @click.pass_context
-def models(context: click.Context) -> None:
-    """List the models that are installed."""
+def models(context: click.Context, search: str | None, cloud: bool, refresh: bool) -> None:
+    """List the models that are installed, or with --cloud those of OpenRouter; SEARCH leaves those that fit."""
     console = session(context).console
 
     async def work(world: World) -> int:
-        listed = await world.host.installed()
+        if cloud:
+            return await list_cloud(world, console, search or "", refresh=refresh)
+        fits = fuzzy_rank(search or "", await world.host.installed(), key=lambda model: model.name)
+        listed = [model for model, _ in fits]
         installed = tuple(await asyncio.gather(*(learn(world.host, model) for model in listed)))
         loaded = {name_key(model.name): model for model in await world.host.loaded()}
         if console.json:
             console.data([installed_json(model, loaded.get(name_key(model.name))) for model in installed])
+        elif not installed and search:
+            console.note(f"No installed model fits {search}")
         elif not installed:
             console.note("No model is installed yet. Pull one: llmhub pull qwen3:4b")
         else:
