@@ -141,7 +141,7 @@ def offence(contract: dict[str, Any]) -> tuple[str, str, list[str]]:
     [source] = contract["source_modules"]
     rooms = [name for name in contract["forbidden_modules"] if name.startswith("llmhub.")]
     libraries = [name for name in contract["forbidden_modules"] if not name.startswith("llmhub.")]
-    chosen = [rooms[-1], libraries[-1]]
+    chosen = [rooms[0], libraries[-1]]  # the last room is the bootstrap, a way from anywhere to anywhere
     return (
         source.replace(".", "/"),
         "\n".join(f"import {name}" for name in chosen),
