@@ -13,8 +13,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 Outcome = Literal["open", "done", "client left", "cut", "reset"]
 
 _REASONS = {
-    200: "OK", 201: "Created", 206: "Partial Content", 307: "Temporary Redirect", 400: "Bad Request",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 416: "Range Not Satisfiable",
+    200: "OK", 201: "Created", 206: "Partial Content", 302: "Found", 307: "Temporary Redirect", 400: "Bad Request",
+    401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    408: "Request Timeout", 413: "Payload Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Entity",
     429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
     503: "Service Unavailable",
 }  # fmt: skip
@@ -44,7 +45,7 @@ class Record:
         """The body as JSON; `None` where it is none."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # a hostile client nests it too deeply for any parser
             return None
 
 

@@ -11,6 +11,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
 ENGINE_KILLED = "an error was encountered while running the model: unexpected EOF"
 """The line that a killed engine leaves (recordings of 0.24.0 and 0.32.15, runner-killed-midstream)."""
@@ -142,17 +143,28 @@ def from_name(name: str) -> tuple[str, Fault | None]:
     return match["model"], Fault(fault_kind, after=int(number))
 
 
-class FaultQueue:
+class Fitting(Protocol):
+    """A fault that knows which requests it is for."""
+
+    def fits(self, path: str, model: str | None) -> bool:
+        """Whether it is meant for a request to `path` naming `model`."""
+        ...
+
+
+_F = TypeVar("_F", bound=Fitting)
+
+
+class FaultQueue(Generic[_F]):
     """Faults that wait for their request."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Fault] = deque()
+        self._waiting: deque[_F] = deque()
 
-    def add(self, *faults: Fault) -> None:
+    def add(self, *faults: _F) -> None:
         """Each is used once, by the first request that fits."""
         self._waiting.extend(faults)
 
-    def take(self, path: str, model: str | None) -> Fault | None:
+    def take(self, path: str, model: str | None) -> _F | None:
         """The first one that fits, removed from the queue."""
         for fault in self._waiting:
             if fault.fits(path, model):

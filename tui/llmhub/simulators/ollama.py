@@ -56,7 +56,7 @@ class OllamaSimulator:
         self.engine = Engine(self.script, self.clock)
         self.puller = Puller(self.script, self.clock, self.library, self.registry)
         self.chat = Chat(self.script, self.clock, self.engine, self.library)
-        self._faults = FaultQueue()
+        self._faults: FaultQueue[Fault] = FaultQueue()
         self._server = HttpServer(self._handle, port=port)
         self._routes: dict[str, dict[str, Route]] = {
             "/": {"GET": self._root, "HEAD": self._root},
