@@ -1,5 +1,6 @@
 """The one HTTP transport, and reading lines and events from it."""
 
+from llmhub.net import lean as lean  # before anything that imports httpx
 from llmhub.net.authorities import Authority
 from llmhub.net.client import Client, Reply, Streamed, as_json, make_client
 from llmhub.net.errors import (
