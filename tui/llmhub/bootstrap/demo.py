@@ -51,7 +51,7 @@ class SimulatedWorld(World):
         config = replace(
             self.settings.config,
             ollama_url=self._simulated.ollama_url,
-            openrouter_url=getattr(self._simulated, "openrouter_url", "http://127.0.0.1:9/api/v1"),
+            openrouter_url=self._simulated.openrouter_url,
         )
         self.settings = replace(self.settings, config=config)
         return await super().__aenter__()

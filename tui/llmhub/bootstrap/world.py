@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from llmhub.chats.files import ChatFiles
+    from llmhub.core.cloud import CloudListing
     from llmhub.core.config import Config
     from llmhub.core.daemon_start import StartAdvice
     from llmhub.core.hub import Services
     from llmhub.core.machines import Machine
     from llmhub.core.memory import MemoryState
+    from llmhub.core.models import InstalledModel
     from llmhub.core.ports import CloudHost, ModelHost, Registry
+    from llmhub.core.price_book import PriceBook, PriceSnapshot
     from llmhub.core.profiles import Profile, ProfileBook
     from llmhub.core.turns import Turn
     from llmhub.ledger.books import BookKeeper
@@ -66,6 +69,9 @@ class World:
         self.found_themes: Themes | None = None
         """Known once it is connected."""
         self._profiles: ProfileBook | None = None
+        self._prices: PriceBook | None = None
+        self._listing: CloudListing | None = None
+        self._installed: Sequence[InstalledModel] = ()
         self._books: BookKeeper | None = None
         self._chats: ChatFiles | None = None
         self._app_memory: AppMemoryFile | None = None
@@ -134,6 +140,8 @@ class World:
             cloud=self.cloud,
             save_key=self.save_key,
             find_key=self.keys.find,
+            prices=self.prices,
+            keep_price=self.keep_price,
             switch=self.switch,
             day_budget_usd=self.config.day_budget_usd,
             month_budget_usd=self.config.month_budget_usd,
@@ -239,6 +247,7 @@ class World:
 
     async def _introduce(self, books: BookKeeper) -> None:
         """Tell the ledger which machine this is and what its owner declared."""
+        from llmhub.core.price_book import KIND, PriceBook
         from llmhub.core.profiles import ProfileBook, read_profile
 
         book = ProfileBook(tuple(_versions(await books.kept("profile"))))
@@ -246,6 +255,7 @@ class World:
         profile, problems = read_profile(self.config.profile, now=datetime.now(UTC), before=before)
         self.problems += problems
         self._profiles = book.with_version(profile)
+        self._prices = PriceBook.from_records(await books.kept(KIND))
         if profile.declared or before is not None:
             await books.keep("profile", profile.to_record(), profile.profile_id)
         if self.host.place == THIS_MACHINE:
@@ -268,11 +278,45 @@ class World:
         for found in History(self.places.ledger).turns(month, oldest_first=True):
             yield found.day, found.turn
 
-    def complete(self, turn: Turn) -> Turn:
-        """Add what no backend knows: the energy that the profile declares."""
-        from llmhub.core.costs.turn import with_energy
+    @property
+    def prices(self) -> PriceBook:
+        """Every price list that turns were worked out with; none until the ledger is open."""
+        from llmhub.core.price_book import PriceBook
 
-        return with_energy(turn, self.profiles)
+        return self._prices or PriceBook()
+
+    async def keep_price(self, snapshot: PriceSnapshot) -> None:
+        """Keep a price list in the ledger."""
+        from llmhub.core.price_book import KIND
+
+        self._prices = self.prices.with_snapshot(snapshot)
+        if self._books is not None:
+            await self._books.keep(KIND, snapshot.to_record(), snapshot.id)
+
+    async def note_prices(
+        self, model: str, *, is_cloud: bool, listing: CloudListing, installed: Sequence[InstalledModel] = ()
+    ) -> None:
+        """Note today's prices of a question's model, or of what a local one is compared with, before it is sent."""
+        from llmhub.core.booking import models_to_price
+
+        self._listing, self._installed = listing, installed
+        wanted = models_to_price([(model, is_cloud)], listing, self.profile, installed)
+        _, new = self.prices.noting(listing, wanted, datetime.now(UTC))
+        for snapshot in new:
+            await self.keep_price(snapshot)
+
+    def complete(self, turn: Turn) -> Turn:
+        """Add what no backend knows: energy by the declared watts, the price list, the comparison with the cloud."""
+        from llmhub.core.booking import NO_LISTING, complete
+
+        return complete(
+            turn,
+            self.profiles,
+            self.prices,
+            self._listing or NO_LISTING,
+            totals=self._books.totals if self._books else None,
+            installed=self._installed,
+        )
 
     async def save_profile(self, values: Mapping[str, str]) -> Profile:
         """Declare keys of the profile, in the person's own settings file; an empty text takes one back.
@@ -327,12 +371,18 @@ class World:
             return KeyHolder({}, None, fixed=DUMMY)
         return key_for(self.config.openrouter_url, self.environ)
 
-    async def cloud_list_from(self) -> datetime | None:
-        """When the list of cloud models that is kept here was fetched; `None` without one."""
+    async def kept_listing(self) -> CloudListing:
+        """The list of cloud models as it is kept on this disk, however old; nobody is asked for it."""
+        from llmhub.backends.openrouter_lists import models_of
         from llmhub.catalog.cloud_models import CloudModelCache
+        from llmhub.core.cloud import CloudListing
 
-        kept = await asyncio.to_thread(CloudModelCache(self.places.cache).load, self.config.openrouter_url)
-        return kept.fetched_at if kept else None
+        def read() -> CloudListing:
+            kept = CloudModelCache(self.places.cache).load(self.config.openrouter_url)
+            models = models_of(kept.pages) if kept else None
+            return CloudListing(models, kept.fetched_at, from_cache=True) if kept and models else CloudListing()
+
+        return await asyncio.to_thread(read)
 
     async def save_key(self, text: str) -> None:
         """Put a key for OpenRouter into the system's keyring.

@@ -101,7 +101,7 @@ async def _ask(world: World, console: Console, question: Question) -> int:
 
 def _report(world: World, console: Console, turn: Turn, printer: Printer, failure: BackendError | None) -> None:
     """The turn as it was booked: one object, or a line of figures on stderr."""
-    cost = turn_cost(turn, world.profiles)
+    cost = turn_cost(turn, world.profiles, world.prices)
     if console.json:
         found: dict[str, Any] = turn.to_record()
         found |= {"text": printer.text, "thinking": printer.thinking, "tool_calls": printer.tool_calls}

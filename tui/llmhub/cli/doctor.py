@@ -234,7 +234,7 @@ async def _secrets(world: World) -> list[Check]:
 async def _openrouter(world: World) -> list[Check]:
     """The key, what it may still spend, the list, the bills. Without a key nobody wants the cloud: none is asked."""
     secret = await world.keys.find()
-    listed = formats.ago(await world.cloud_list_from())
+    listed = formats.ago((await world.kept_listing()).fetched_at)
     kept = "no list of models is kept" if listed == formats.UNKNOWN else f"the list of models is from {listed}"
     checks = []
     if secret is None:

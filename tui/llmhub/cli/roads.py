@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmhub.core.asking import think_for
+from llmhub.core.booking import NO_LISTING
 from llmhub.core.chat import ChatRequest, Message, SamplingParams, Think
 from llmhub.core.conversations import LaneSetup
 from llmhub.core.errors import BackendError
@@ -21,7 +23,7 @@ from llmhub.core.turns import TurnContext
 
 if TYPE_CHECKING:
     from llmhub.bootstrap import World
-    from llmhub.core.cloud import CloudModel
+    from llmhub.core.cloud import CloudListing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ async def road_for(world: World, question: Question) -> Road:
 
 async def _to_the_daemon(world: World, question: Question) -> Road:
     name = question.model.model
-    installed, details, resident = await _known(world, name)
+    listed, details, resident = await _known(world, name)
+    key = name_key(name)
+    installed = next((one for one in listed if name_key(one.name) == key), None)
     trained = (installed.context_trained if installed else None) or (details.context_trained if details else None)
     request = _request(
         world,
@@ -83,6 +87,7 @@ async def _to_the_daemon(world: World, question: Question) -> Road:
             default=world.config.chat_context,
         ),
     )
+    await world.note_prices(request.model, is_cloud=False, listing=await world.kept_listing(), installed=listed)
     context = TurnContext(
         chat_id=None,
         lane=0,
@@ -100,8 +105,10 @@ async def _to_the_daemon(world: World, question: Question) -> Road:
 
 
 async def _to_the_cloud(world: World, question: Question) -> Road:
-    model = await _listed(world, question.model.model)
     name = question.model.model
+    listing = await _listing(world)
+    model = listing.model(name)
+    await world.note_prices(name, is_cloud=True, listing=listing)
     most = model.max_completion_tokens if model else None
     asked = question.max_tokens or world.config.chat_max_tokens
     window = (model.context_tokens if model else None) or world.config.chat_context
@@ -127,19 +134,23 @@ async def _to_the_cloud(world: World, question: Question) -> Road:
     return Road(world.cloud, request, context)
 
 
-async def _listed(world: World, name: str) -> CloudModel | None:
-    """What the provider's list says of the model; when it cannot be had the request itself will say why."""
+async def _listing(world: World) -> CloudListing:
+    """What the provider lists; when it cannot be had the request itself will say why."""
     with contextlib.suppress(BackendError):
-        return (await world.cloud.models()).model(name)
-    return None
+        return await world.cloud.models()
+    return NO_LISTING
 
 
-async def _known(world: World, name: str) -> tuple[InstalledModel | None, ModelDetails | None, int | None]:
-    """What the daemon tells of the model. When it tells nothing the request itself will say why, and be booked."""
-    installed, details, resident = None, None, None
+async def _known(world: World, name: str) -> tuple[Sequence[InstalledModel], ModelDetails | None, int | None]:
+    """What the daemon tells: its models, this one's details, the context it is loaded with.
+
+    When it tells nothing the request itself will say why, and be booked.
+    """
+    installed: Sequence[InstalledModel] = ()
+    details, resident = None, None
     with contextlib.suppress(BackendError):
         key = name_key(name)
-        installed = next((one for one in await world.host.installed() if name_key(one.name) == key), None)
+        installed = await world.host.installed()
         details = await world.host.details(name)
         resident = next((one.context_tokens for one in await world.host.loaded() if name_key(one.name) == key), None)
     return installed, details, resident
