@@ -29,8 +29,11 @@ D = Decimal
 TODAY = date(2026, 11, 20)
 
 
-def sketch() -> tuple[Totals, Profile]:
-    """The worked example of screens.md: 1.9 M tokens, 0.38 of power, a machine of $1,999, the 20th of November."""
+def sketch(*, compared: bool = False) -> tuple[Totals, Profile]:
+    """The worked example of screens.md: 1.9 M tokens, 0.38 of power, a machine of $1,999, the 20th of November.
+
+    `compared`: with the same weights in the cloud at 0.29 a million.
+    """
     assumed = profile(busy_w=60, usd_per_kwh="0.34", price_usd=1999)
     key = BucketKey("2026-11-20", PlaceKind.THIS_MACHINE, "", "ollama", "qwen3:8b", assumed.profile_id, "declared")
     joules = D("0.38") / D("0.34") * 3_600_000
@@ -45,6 +48,17 @@ def sketch() -> tuple[Totals, Profile]:
         energy_turns=1204,
         energy_tokens=1_900_000,
     )
+    if compared:
+        sums += Sums(
+            avoided_pico_usd=551_000_000_000,
+            avoided_low_pico_usd=410_000_000_000,
+            avoided_high_pico_usd=770_000_000_000,
+            avoided_turns=1204,
+            paired_turns=1204,
+            paired_avoided_pico_usd=551_000_000_000,
+            paired_energy_mj=sums.energy_mj,
+            paired_busy_ms=sums.busy_ms,
+        )
     cloud = BucketKey(
         "2026-11-03", PlaceKind.PROVIDER, "Groq", "openrouter", "gpt-oss-120b", assumed.profile_id, "none"
     )
@@ -69,12 +83,15 @@ def test_the_month_of_the_sketch_adds_up_as_the_sketch_says() -> None:
 
 
 def test_the_balance_of_the_sketch_reads_as_the_sketch_says() -> None:
-    ledger_totals, assumed = sketch()
-    view = replace(local_month(ledger_totals, assumed, TODAY), avoided=Figure(D("0.551"), Label.ESTIMATED))
+    ledger_totals, assumed = sketch(compared=True)
 
+    view = local_month(ledger_totals, assumed, TODAY)
     both = balance_of(view)
 
+    assert formats.usd(view.avoided) == "~$0.5510 (0.4100–0.7700)"
+    assert formats.usd(view.avoided_cash.amount) == "~$0.5951"
     assert both is not None
+    assert (both.turns, both.left_out) == (1204, 0)
     assert formats.balance(both) == "local saved ~$0.2151 on power; with the machine it cost ~$32.73 more"
 
 

@@ -52,7 +52,26 @@ def price_check(
 ) -> PriceCheck:
     """Hold (estimate, billed) pairs against each other; turns that were billed at nothing say nothing."""
     paid = [(estimate, billed) for estimate, billed in pairs if billed > 0]
-    if not paid:
+    return checked(
+        sum((estimate for estimate, _ in paid), ZERO),
+        sum((billed for _, billed in paid), ZERO),
+        len(paid),
+        min_pairs=min_pairs,
+        tolerance=tolerance,
+    )
+
+
+@exact
+def checked(
+    estimate_usd: Decimal,
+    billed_usd: Decimal,
+    pairs: int,
+    *,
+    min_pairs: int = 3,
+    tolerance: Decimal = Decimal("0.05"),
+) -> PriceCheck:
+    """The same from sums over `pairs` turns that were billed more than nothing."""
+    if not pairs:
         return PriceCheck(None, 0, ok=True)
-    ratio = sum((estimate for estimate, _ in paid), ZERO) / sum((billed for _, billed in paid), ZERO)
-    return PriceCheck(ratio, len(paid), len(paid) < min_pairs or abs(ratio - 1) <= tolerance)
+    ratio = estimate_usd / billed_usd
+    return PriceCheck(ratio, pairs, pairs < min_pairs or abs(ratio - 1) <= tolerance)

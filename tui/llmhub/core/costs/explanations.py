@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time
 from decimal import Decimal
 
@@ -225,17 +226,25 @@ def per_million(view: MonthView) -> Explanation:
 
 
 def billed_by_providers(title: str, spending: CloudSpending) -> Explanation:
-    """What was charged, as it was told."""
-    figure = spending.billed
+    """What was charged in a month, as it was told."""
+    told = billed_sum(title, spending.billed, spending.pending_turns)
+    if not spending.unpriced_turns or spending.billed.amount is None:
+        return told
+    left_out = f"{spending.unpriced_turns} turns named no price and are not counted"
+    return replace(told, notes=(*told.notes, left_out))
+
+
+def billed_sum(title: str, figure: Figure, pending_turns: int) -> Explanation:
+    """What was charged, as it was told; our estimates while no bill has come."""
     if figure.amount is None:
         return not_known(title, figure)
+    if figure.label is not Label.BILLED:
+        given = Input("estimate", "our estimates", figure.amount, "$", figure.label, "tokens × price of each turn")
+        waiting = f"none of {pending_turns} bills has come yet"
+        return Explanation(title, figure, "the sum of our estimates", "estimate", (given,), (waiting,))
     given = Input("billed", "sum of the bills", figure.amount, "$", figure.label, "the providers' own figures")
-    notes = []
-    if spending.pending_turns:
-        notes.append(f"{spending.pending_turns} bills have not come yet")
-    if spending.unpriced_turns:
-        notes.append(f"{spending.unpriced_turns} turns named no price and are not counted")
-    return Explanation(title, figure, "the sum of what was charged", "billed", (given,), tuple(notes))
+    notes = (f"{pending_turns} bills have not come yet",) if pending_turns else ()
+    return Explanation(title, figure, "the sum of what was charged", "billed", (given,), notes)
 
 
 @exact

@@ -13,10 +13,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from llmhub.core.costs.billing import credit_fee
-from llmhub.core.costs.labels import Figure, Label, added, unknown, weakest
+from llmhub.core.costs.avoided import Avoided, avoided_spending
+from llmhub.core.costs.checks import ModelCheck, price_checks
+from llmhub.core.costs.fee import fee_of, with_fee
+from llmhub.core.costs.labels import NO_REFERENCE, UNKNOWN, Figure, Label, added, unknown, weakest
 from llmhub.core.costs.loaded import RULE_B, rate_per_busy_second
 from llmhub.core.costs.money import MILLION, ZERO, exact, quantized, split
+from llmhub.core.costs.pairs import Paired, paired_spending
 from llmhub.core.costs.snapshots import Picked, pick_snapshot
 from llmhub.core.costs.spending import Buckets, Spending, local_spending
 from llmhub.core.costs.turn import fixed_month
@@ -26,6 +29,8 @@ from llmhub.core.totals import BucketKey, Sums, Totals
 from llmhub.core.turns import PICO
 
 Profiles = ProfileBook | Profile | Iterable[Profile]
+DEFAULT_PROFILE = Profile()
+NOTHING_COMPARED = Avoided(NO_REFERENCE, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,16 @@ class CloudSpending:
     turns: int
     tokens: int
     billed: Figure
-    """What was charged; unknown when no turn had a bill."""
+    """What was charged; while no bill has come at all our estimate, pending, or unknown."""
     cash: Figure
     """With the fee on credits."""
     pending_turns: int
     unpriced_turns: int
     """Turns without a bill that are not waiting for one."""
     fee_fraction: Decimal = ZERO
+    estimate: Figure = UNKNOWN
+    """Our own arithmetic for the bills that have not come; in neither figure above."""
+    billed_turns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +82,27 @@ class MonthView:
     ollama_cloud: CloudSpending
     """Models behind the local daemon that ran in Ollama's cloud: counted apart, never as local."""
     avoided: Figure
-    """What the local turns would have cost in the cloud."""
+    """What the local turns would have cost in the cloud, with its range; without the fee on credits."""
     profile: Profile
     """The version that the machine's cost came from."""
     machine: str | None = None
     """The machine in words."""
     rule: str = RULE_B
+    avoided_cash: Figure = UNKNOWN
+    """`avoided` with the fee on credits."""
+    compared: Avoided = NOTHING_COMPARED
+    """How many turns `avoided` counts, and by which models."""
+    paired: Paired | None = None
+    """The turns that a balance counts: those of which power and comparison are known."""
+    checks: tuple[ModelCheck, ...] = ()
+    """Our price arithmetic against the bills, by model."""
+    fee_profile: Profile = DEFAULT_PROFILE
+    """The version that the fee on credits came from."""
+
+    @property
+    def warnings(self) -> tuple[ModelCheck, ...]:
+        """Models whose bills differ so much from our arithmetic that comparisons with them are off."""
+        return tuple(each for each in self.checks if not each.check.ok)
 
     @property
     def measured_fraction(self) -> Decimal | None:
@@ -103,6 +126,7 @@ def local_month(
     fixed, profile = fixed_month(book, picked, first)
     accrued = _scaled(fixed, elapsed)
     with_machine = added(accrued, local.power)
+    compared = avoided_spending(buckets)
     return MonthView(
         first=first,
         last=last,
@@ -119,9 +143,14 @@ def local_month(
         unabsorbed=_unabsorbed(accrued, fixed, profile, local.busy_ms),
         cloud=_cloud(buckets, {PlaceKind.PROVIDER}, book.newest),
         ollama_cloud=_cloud(buckets, {PlaceKind.OLLAMA_CLOUD}, book.newest),
-        avoided=unknown("reference_model"),
+        avoided=compared.figure,
         profile=profile,
         machine=machine,
+        avoided_cash=with_fee(compared.figure, book.newest),
+        compared=compared,
+        paired=paired_spending(buckets, book, compared.figure),
+        checks=price_checks(buckets),
+        fee_profile=book.newest,
     )
 
 
@@ -150,6 +179,8 @@ class MonthRow:
     billed: Figure
     eval_tokens: int
     eval_ms: int
+    avoided: Figure = UNKNOWN
+    """What the local ones among them would have cost in the cloud, without the fee on credits."""
 
 
 @exact
@@ -181,9 +212,10 @@ def month_rows(totals: Totals, profiles: Profiles, view: MonthView, by: Sequence
                 left_out=spending.left_out if is_local else sums.turns - sums.billed_turns,
                 power=spending.power if is_local else unknown(),
                 with_machine=added(share, spending.power) if is_local else unknown(),
-                billed=unknown() if is_local else _billed(sums, key.place),
+                billed=unknown() if is_local else billed_figure(sums, key.place),
                 eval_tokens=sums.eval_tokens,
                 eval_ms=sums.eval_ms,
+                avoided=avoided_spending(buckets).figure if is_local else unknown(),
             )
         )
     return tuple(rows)
@@ -220,25 +252,34 @@ def _unabsorbed(accrued: Figure, fixed: Figure, profile: Profile, busy_ms: int) 
 
 def _cloud(buckets: Buckets, kinds: set[PlaceKind], profile: Profile) -> CloudSpending:
     sums = sum((each for key, each in buckets if key.place_kind in kinds), Sums())
-    billed = _billed(sums, Place(next(iter(kinds))))
-    _, fee = credit_fee(
-        topup_usd=profile.topup_usd,
-        fee_fraction=profile.credit_fee_fraction,
-        minimum_usd=profile.credit_fee_minimum_usd,
-    )
-    cash = billed
-    if billed.amount is not None:
-        keys = ("topup_usd", "credit_fee_fraction", "credit_fee_minimum_usd")
-        label = weakest([billed.label, *(profile.label(key) for key in keys)]) if billed.amount else billed.label
-        cash = Figure(billed.amount * (1 + fee), label, pending=billed.pending)
+    charged = billed_figure(sums, Place(next(iter(kinds))))
     unpriced = sums.turns - sums.billed_turns - sums.pending_turns
-    return CloudSpending(sums.turns, sums.billable_tokens, billed, cash, sums.pending_turns, max(0, unpriced), fee)
+    return CloudSpending(
+        sums.turns,
+        sums.billable_tokens,
+        charged,
+        with_fee(charged, profile),
+        sums.pending_turns,
+        max(0, unpriced),
+        fee_of(profile),
+        pending_estimate(sums),
+        sums.billed_turns,
+    )
 
 
-def _billed(sums: Sums, place: Place) -> Figure:
+def billed_figure(sums: Sums, place: Place) -> Figure:
+    """What was charged for these turns, pending while bills are to come; our estimate while none has come at all."""
     if sums.billed_turns or not sums.turns:
         amount = Decimal(sums.billed_pico_usd) / PICO
         return Figure(amount, Label.BILLED, pending=bool(sums.pending_turns))
     if sums.pending_turns:
-        return unknown(why="the bills have not come yet")
+        waiting = pending_estimate(sums)
+        return waiting if waiting.known else unknown(why="the bills have not come yet")
     return unknown(why=f"{place.words} named no price")
+
+
+def pending_estimate(sums: Sums) -> Figure:
+    """Our own arithmetic for the bills to come; unknown when one of them cannot be estimated."""
+    if not sums.pending_turns or sums.pending_estimate_turns < sums.pending_turns:
+        return unknown(why="the bills have not come yet" if sums.pending_turns else "no bill is pending")
+    return Figure(Decimal(sums.pending_estimate_pico_usd) / PICO, Label.ESTIMATED, pending=True)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from llmhub.core.costs.energy import JOULES_PER_KWH, bound_of_method, label_of_method
 from llmhub.core.costs.labels import Bound, Figure, Label, added, nothing, unknown, weakest
 from llmhub.core.costs.loaded import rate_per_busy_second
-from llmhub.core.costs.money import ZERO, exact
+from llmhub.core.costs.money import MILLION, ZERO, exact
 from llmhub.core.costs.snapshots import Picked
 from llmhub.core.costs.turn import NO_TIME, fixed_month, joules_declared, local_day, price_label
 from llmhub.core.profiles import Profile, ProfileBook, midnight
@@ -97,6 +97,22 @@ def local_spending(buckets: Buckets, profiles: ProfileBook | Profile | Iterable[
         if key.place.is_local:
             adder.add(key, sums)
     return adder.spending()
+
+
+@exact
+def power_per_m(
+    buckets: Buckets, profiles: ProfileBook | Profile | Iterable[Profile], model: str | None = None
+) -> Figure:
+    """Dollars of power per million tokens of a local model, or of all, over the turns whose energy was booked."""
+    counted, tokens = [], 0
+    for key, sums in buckets:
+        if key.place.is_local and sums.energy_turns and sums.energy_tokens and model in {None, key.model}:
+            counted.append((key, sums))
+            tokens += sums.energy_tokens
+    spending = local_spending(counted, profiles)
+    if not tokens or spending.power.amount is None:
+        return unknown("busy_w") if not tokens else spending.power
+    return Figure(spending.power.amount * MILLION / tokens, spending.power.label, spending.power.bound)
 
 
 class _Adder:
