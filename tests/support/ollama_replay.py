@@ -131,7 +131,7 @@ def merged(events: list[ChatEvent]) -> list[ChatEvent]:
         if isinstance(event, TextDelta) and isinstance(last, TextDelta):
             out[-1] = TextDelta(last.text + event.text, last.pieces + event.pieces)
         elif isinstance(event, ThinkingDelta) and isinstance(last, ThinkingDelta):
-            out[-1] = ThinkingDelta(last.text + event.text, last.pieces + event.pieces)
+            out[-1] = ThinkingDelta(last.text + event.text, last.pieces + event.pieces, last.details + event.details)
         else:
             out.append(event)
     return out

@@ -144,6 +144,8 @@ class Replay:
 
     def _route(self, asked: Asked) -> Answer:
         key = f"{asked.method} {asked.path}"
+        if key not in self.routes:  # a route without a query answers any
+            key = key.partition("?")[0]
         route = self.routes.get(key, Answer(b"404 page not found", 404, "text/plain", chunked=False))
         if isinstance(route, Answer):
             return route
@@ -331,15 +333,16 @@ def contract_answer(name: str) -> Answer:
     """A contract file as an answer."""
     if name.endswith(".json"):
         return Answer(contract(name), content_type="application/json; charset=utf-8", chunked=False)
-    return Answer(contract(name))
+    return Answer(contract(name), content_type="text/event-stream" if name.endswith(".sse") else "application/x-ndjson")
 
 
 @cache
-def contract_errors() -> dict[str, Answer]:
-    """`ollama-errors.json` by its `when`."""
+def contract_errors(name: str = "ollama-errors.json") -> dict[str, Answer]:
+    """A table of refusals by its `when`."""
     table = {}
-    for entry in json.loads(contract("ollama-errors.json")):
-        body, kind = entry["body"], entry["content_type"]
+    for entry in json.loads(contract(name)):
+        body, kind = entry["body"], entry.get("content_type", "application/json")
         sent = body if isinstance(body, str) else json.dumps(body)
-        table[entry["when"]] = Answer(sent.encode(), entry["status"], kind, chunked=False)
+        headers = tuple(entry.get("headers", {}).items())
+        table[entry["when"]] = Answer(sent.encode(), entry["status"], kind, chunked=False, headers=headers)
     return table

@@ -81,10 +81,10 @@ class Failures:
         told = Told(FailureKind.CUT, "The reply broke off before it was finished", "ask again")
         return self._make(told, self._subject(model, received))
 
-    def gone_silent(self, model: str, received: int, seconds: float) -> BackendError:
+    def gone_silent(self, model: str, received: int, seconds: float, *, opened: bool) -> BackendError:
         """A stream in which not even a comment came for long."""
         happened = f"Nothing came from OpenRouter for {round(seconds)} seconds"
-        kind = FailureKind.CUT if received else FailureKind.UNREACHABLE
+        kind = FailureKind.CUT if opened else FailureKind.UNREACHABLE
         return self._make(
             Told(kind, happened, "look at the connection, then ask again"), self._subject(model, received)
         )

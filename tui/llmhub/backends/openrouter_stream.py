@@ -86,7 +86,10 @@ class ReplyStream:
                         if self._reader.is_complete:
                             break  # only [DONE] is missing
                         if happening.seconds >= self._give_up_s:
-                            raise self._failures.gone_silent(self._model, self._reader.received, happening.seconds)
+                            opened = self._opened is not None
+                            raise self._failures.gone_silent(
+                                self._model, self._reader.received, happening.seconds, opened=opened
+                            )
                         yield Waiting(happening.seconds, happening.started)
                     elif isinstance(happening, Opened):
                         for event in self._open(happening):
