@@ -151,3 +151,40 @@ async def corporate_proxy(ways: Mapping[str, int]) -> AsyncIterator[CorporatePro
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await listener.wait_closed()
+
+
+@asynccontextmanager
+async def tls_front(port: int, tls: ssl.SSLContext) -> AsyncIterator[int]:
+    """TLS before a plain server on `port` of loopback; gives the port where it listens."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(_between(reader, writer, port))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield listener.sockets[0].getsockname()[1]
+    finally:
+        listener.close()
+        for task in tuple(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await listener.wait_closed()
+
+
+async def _between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    writers = [writer]
+    try:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        writers.append(inner_writer)
+        await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+    except OSError:
+        pass  # one of both sides hung up
+    finally:
+        for each in writers:
+            each.close()
+        for each in writers:
+            with suppress(OSError):
+                await each.wait_closed()
