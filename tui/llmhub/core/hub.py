@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
+from llmhub.core import booking
 from llmhub.core.cloud_watch import CloudState, CloudWatch
-from llmhub.core.costs.turn import with_energy
 from llmhub.core.daemon_start import StartAdvice
 from llmhub.core.errors import LLMHubError
 from llmhub.core.host_jobs import HostJobs
 from llmhub.core.lanes import LaneGate
 from llmhub.core.memory import MemoryState
 from llmhub.core.ports import Backend, ChatStore, CloudHost, Ledger, ModelHost, OfflineSwitch, Registry
+from llmhub.core.price_book import PriceBook, PriceSnapshot
 from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.pull_queue import PullQueue
 from llmhub.core.totals import Totals
@@ -70,6 +71,10 @@ class Services:
     """Keep a key in the keyring. Raises `ConfigError`."""
     find_key: Callable[[], Awaitable[object]] | None = None
     """Look for the key where nobody has done so yet; `cloud.has_key` is true then when there is one. Raises nothing."""
+    prices: PriceBook = field(default_factory=PriceBook)
+    """Every price list that turns were worked out with so far."""
+    keep_price: Callable[[PriceSnapshot], Awaitable[None]] | None = None
+    """Keep a price list in the ledger."""
     switch: OfflineSwitch = field(default_factory=_NoSwitch)
     """The one offline switch; the transport reads it at every request."""
     day_budget_usd: Decimal | None = None
@@ -105,6 +110,7 @@ class Hub:
         self.state = HostState(services.host.name, services.host.url, services.host.place)
         self.memory_state: MemoryState | None = None
         self.profiles = services.profiles
+        self.prices = services.prices
         self.watch = HostWatch(services.host, self._looked)
         self.cloud_watch = (
             CloudWatch(services.cloud, services.switch, self._cloud_looked) if services.cloud is not None else None
@@ -177,9 +183,29 @@ class Hub:
         for listener in tuple(self._listeners):
             listener()
 
+    def note_prices(self, models: Iterable[tuple[str, bool]]) -> None:
+        """Note today's prices of what a prompt goes to, and of what its local models are compared with.
+
+        Args:
+            models: The lanes' models, each with whether it is a provider's.
+        """
+        listing = self.cloud_state.listing
+        wanted = booking.models_to_price(models, listing, self.profile, self.state.installed)
+        self.prices, new = self.prices.noting(listing, wanted, self.services.now().astimezone(UTC))
+        if self.services.keep_price is not None:
+            for snapshot in new:
+                self.spawn(self.services.keep_price(snapshot))
+
     def complete(self, turn: Turn) -> Turn:
-        """Add what no backend knows: the energy that the profile declares for a turn of this house's own machines."""
-        return with_energy(turn, self.profiles)
+        """Add what no backend knows: energy by the declared watts, the price list, the comparison with the cloud."""
+        return booking.complete(
+            turn,
+            self.profiles,
+            self.prices,
+            self.cloud_state.listing,
+            totals=self.totals,
+            installed=self.state.installed,
+        )
 
     def start(self) -> None:
         """Begin to watch the daemon; pulls that were unfinished when llmhub was closed are there again, paused."""

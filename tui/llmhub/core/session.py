@@ -255,6 +255,8 @@ class ChatSession:
 
     def _start(self, asked: dict[int, str], *, drop_turns: int = 0) -> None:
         group = new_id()
+        hub = self.hub
+        hub.note_prices((self.chat.lanes[lane].model, hub.is_cloud(self.chat.lanes[lane].backend)) for lane in asked)
         for lane, question in asked.items():
             setup = self.chat.lanes[lane]
             place = self.models.place(setup)

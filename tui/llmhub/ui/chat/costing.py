@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from llmhub import formats
 from llmhub.core.asking import reply_turn
-from llmhub.core.costs.labels import Figure
-from llmhub.core.costs.live import LiveCost, LiveView
+from llmhub.core.booking import ratios_for
+from llmhub.core.costs.labels import Figure, Label
+from llmhub.core.costs.live import NO_PRICES, LiveCost, LivePrices, LiveView
 from llmhub.core.costs.panel import (
     PanelRow,
     PanelView,
@@ -18,16 +21,14 @@ from llmhub.core.costs.panel import (
     turn_row,
 )
 from llmhub.core.costs.spending import buckets_of
-from llmhub.core.costs.turn import local_moment
+from llmhub.core.costs.turn import local_moment, turn_cost
+from llmhub.core.places import PlaceKind
+from llmhub.core.reference_models import LocalModel, reference_for
 from llmhub.core.session import ChatSession, LaneRun
 from llmhub.core.turns import Turn
 
 if TYPE_CHECKING:
     from llmhub.ui.screens.chat import ChatScreen
-
-
-SHORT_CELLS = 44
-"""Lanes narrower than this say "machine" for "with machine", so that both figures stay on one line."""
 
 
 class PanelKeeper:
@@ -54,7 +55,14 @@ class PanelKeeper:
         if hub is None:
             return
         now = hub.services.now()
-        self._live[run.node] = LiveCost(hub.profiles, run.place, started=now.time(), day=now.date())
+        self._live[run.node] = LiveCost(
+            hub.profiles,
+            run.place,
+            started=now.time(),
+            day=now.date(),
+            prices=self._live_prices(run, now),
+            at_utc=now.astimezone(UTC).time(),
+        )
         self._runs[run.lane] = run
         self._draw()
 
@@ -69,17 +77,21 @@ class PanelKeeper:
     def words_of(self, turn: Turn | None, run: LaneRun | None) -> str:
         """The right half of a metrics line: what it costs, both ways."""
         if run is not None and run.running:
-            if run.meter is None or not run.place.is_local:
+            if run.meter is None or run.place.kind is PlaceKind.OLLAMA_CLOUD:
                 return ""
             view = self._tick(run)
             self._draw()
-            return "" if view is None else cost_words(view.power, view.with_machine, short=self._narrow)
+            if view is None:
+                return ""
+            if not run.place.is_local:
+                return f"{formats.usd(view.cloud)} so far" if view.cloud.known else "the bill follows"
+            return cost_words(view.power, view.with_machine, view.cloud, room=self._room)
         if turn is None or self._screen.hub is None:
             return ""
+        cost = turn_cost(turn, self._screen.hub.profiles, self._screen.hub.prices)
         if not turn.place.is_local:
-            return f"{turn.place.sign} {turn.place.words}: billed by plan" if turn.billed.raw is None else ""
-        row = turn_row(turn, self._screen.hub.profiles)
-        return cost_words(row.power, row.with_machine, short=self._narrow)
+            return cloud_words(turn, cost.cloud)
+        return cost_words(cost.power, cost.with_machine, cost.cloud, room=self._room)
 
     def rest(self) -> None:
         """Work the sums out again and draw."""
@@ -111,8 +123,25 @@ class PanelKeeper:
         return [("", line) for each in explained for line in (*formats.explanation(each), "")]
 
     @property
-    def _narrow(self) -> bool:
-        return self._screen.lane_cells < SHORT_CELLS
+    def _room(self) -> int:
+        """Columns for the right half of a metrics line."""
+        return self._screen.lane_cells - 2
+
+    def _live_prices(self, run: LaneRun, now: datetime) -> LivePrices:
+        """The price list that a running reply is followed with: its own model's, or its reference's."""
+        hub, session = self._screen.hub, self._screen.session
+        if hub is None or session is None:
+            return NO_PRICES
+        sent = sum(len(message.text.encode()) for message in session.chat.messages(run.lane, run.question))
+        at = now.astimezone(UTC)
+        if hub.is_cloud(run.setup.backend):
+            return LivePrices(hub.prices.in_force(run.setup.model, at), sent)
+        local_model = LocalModel.of(run.setup.model, hub.state.installed)
+        reference = reference_for(local_model, hub.cloud_state.listing, hub.profile)
+        if reference is None:
+            return LivePrices(prompt_bytes=sent)
+        ratios = ratios_for(reference, run.setup.model, hub.totals, now.date())
+        return LivePrices(hub.prices.in_force(reference.model, at), sent, ratios)
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -149,6 +178,20 @@ class PanelKeeper:
         return rows
 
 
-def cost_words(power: Figure, with_machine: Figure, *, short: bool = False) -> str:
-    """`~$0.0000300 power ~$0.000534 with machine`; `short` for a lane of less than 44 columns."""
-    return f"{formats.usd(power)} power {formats.usd(with_machine)} {'' if short else 'with '}machine"
+def cost_words(power: Figure, with_machine: Figure, cloud: Figure, *, room: int) -> str:
+    """`~$0.0000300 power ~$0.000534 with machine ○ ~$0.000366`; the rest as there is room."""
+    both = f"{formats.usd(power)} power {formats.usd(with_machine)} "
+    compared = f" ○ {formats.usd(replace(cloud, low=None, high=None))}" if cloud.known else ""
+    for words in (f"{both}with machine{compared}", f"{both}with machine", f"{both}machine{compared}", f"{both}machine"):
+        if formats.cells(words) <= room:
+            return words
+    return f"{both}machine"
+
+
+def cloud_words(turn: Turn, cloud: Figure) -> str:
+    """What a turn elsewhere costs: its bill, our estimate until it comes, or that a plan pays for it."""
+    if turn.place.kind is PlaceKind.OLLAMA_CLOUD:
+        return "billed by plan"
+    if not cloud.known:
+        return "the bill has not come yet" if cloud.pending else formats.UNKNOWN
+    return formats.usd(cloud) + (" billed" if cloud.label is Label.BILLED else "")
