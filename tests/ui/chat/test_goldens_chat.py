@@ -133,15 +133,3 @@ async def test_no_model(size: tuple[int, int]) -> None:
         await shows(stand.pilot, "largest that fits")
 
         check_golden(name("no-model", size), drawn(stand.app))
-
-
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_costs_mode(size: tuple[int, int]) -> None:
-    async with chat_app(host(), size, profile=DECLARED) as stand:
-        stand.host.will_say("qwen3:8b", TextDelta("x", 412), DONE)
-        await stand.say("go")
-        await stand.done()
-        await stand.pilot.press("f4")
-        await shows(stand.pilot, "this month, power")
-
-        check_golden(name("costs", size), drawn(stand.app))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -168,6 +169,8 @@ def _tariff(about: Key, raw: Any) -> tuple[TariffWindow, ...]:
     if isinstance(raw, tuple) and all(isinstance(window, TariffWindow) for window in raw):
         return raw
     advice = f"windows such as {about.example}"
+    if isinstance(raw, str):
+        raw = [_typed_window(part) for part in _parts(raw)]
     if not isinstance(raw, (list, tuple)):
         raise Unusable(advice)
     windows = []
@@ -190,6 +193,8 @@ def _time(raw: Any) -> time:
 
 
 def _models(about: Key, raw: Any) -> tuple[tuple[str, str], ...]:
+    if isinstance(raw, str):
+        raw = dict(_typed_pair(part) for part in _parts(raw))
     pairs = raw.items() if isinstance(raw, Mapping) else raw
     try:
         read = tuple(sorted((local, cloud) for local, cloud in pairs))
@@ -198,3 +203,29 @@ def _models(about: Key, raw: Any) -> tuple[tuple[str, str], ...]:
     if not all(isinstance(name, str) for pair in read for name in pair):
         raise Unusable(f"a table such as {about.example}")
     return read
+
+
+# -- one line of text for what is a list in the file ------------------------------------------------
+
+TYPED_EXAMPLES = {"tariff": "22:00-06:00 0.11, 06:00-22:00 0.34", "models": "qwen3:8b = qwen/qwen3-8b"}
+"""By kind: how a person types it on one line."""
+_WINDOW = re.compile(r"(\d{1,2}:\d{2})\s*[-\u2013]\s*(\d{1,2}:\d{2})\s*[=:]?\s*\$?([\d.]+)")
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r"[,;]", text) if part.strip()]
+
+
+def _typed_window(part: str) -> dict[str, str]:
+    found = _WINDOW.fullmatch(part)
+    if found is None:
+        raise Unusable(f"times and a price, such as {TYPED_EXAMPLES['tariff']}")
+    start, end, price = found.groups()
+    return {"start": start.zfill(5), "end": end.zfill(5), "usd_per_kwh": price}
+
+
+def _typed_pair(part: str) -> tuple[str, str]:
+    local, _, cloud = (piece.strip() for piece in part.partition("="))
+    if not (local and cloud):
+        raise Unusable(f"a local model = a cloud model, such as {TYPED_EXAMPLES['models']}")
+    return local, cloud

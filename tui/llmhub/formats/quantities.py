@@ -113,6 +113,11 @@ def period(first: date, last: date) -> str:
     return f"{first.isoformat()} – {last.isoformat()}"
 
 
+def month(day: date) -> str:
+    """The month a day lies in: `November 2026`."""
+    return f"{_MONTHS[day.month - 1]} {day.year}"
+
+
 def count(n: int | None) -> str:
     """A count: `12,345`."""
     return UNKNOWN if n is None else f"{n:,}"

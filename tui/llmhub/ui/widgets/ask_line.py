@@ -42,3 +42,13 @@ class PullNameLine(Input):
         ),
         Binding("escape", "screen.back", "leave it", id="pull_name.leave", tooltip="Pull nothing", key_display="esc"),
     ]
+
+
+class TurnFilterLine(Input):
+    """Words of the turns to show."""
+
+    DEFAULT_CSS = _CSS.format(name="TurnFilterLine")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "keep it", id="turns.keep", tooltip="Go into the turns", key_display="enter"),
+        Binding("escape", "screen.back", "show all", id="turns.clear", tooltip="Show every turn", key_display="esc"),
+    ]

@@ -1,0 +1,1 @@
+"""Parts of the Costs mode that need no screen of their own."""
