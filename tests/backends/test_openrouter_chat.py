@@ -6,6 +6,7 @@ import asyncio
 import json
 from contextlib import aclosing
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -544,7 +545,7 @@ def test_any_split_of_the_bytes_gives_the_same_text(cuts: list[int], file: str) 
     body = contract(file)
     marks = [0, *sorted(mark for mark in set(cuts) if mark < len(body)), len(body)]
 
-    whole, split = read([body]), read([body[a:b] for a, b in zip(marks, marks[1:], strict=False)])
+    whole, split = read([body]), read([body[a:b] for a, b in pairwise(marks)])
 
     assert split == whole
 

@@ -11,6 +11,7 @@ import pytest
 
 from llmhub.backends.openrouter import OpenRouter
 from llmhub.backends.openrouter_sayings import Saying
+from llmhub.core.chat import ChatRequest
 from llmhub.core.cloud import SIMULATED_KEY
 from llmhub.core.errors import BackendError, ConfigError, FailureKind
 from llmhub.net import Authority, Switch, make_client
@@ -152,6 +153,23 @@ async def test_every_refusal_has_its_kind_and_says_what_to_do(when: str, pieces:
     assert failed.status == answer.status
     assert heard.events == []
     assert len(heard.requests) == (2 if when in TRIED_AGAIN else 1)
+
+
+async def test_free_models_stop_at_a_negative_balance() -> None:
+    answer = contract_errors(ERRORS)["no credit, or negative balance even for a free model"]
+
+    heard = await chat(answer, ChatRequest("meta-llama/llama-3.2-3b-instruct:free", ()))
+
+    assert heard.failed.kind is FailureKind.CREDIT
+    assert heard.failed.remedy.startswith("free models stop too while the balance is below zero; add credit")
+
+
+async def test_a_limit_of_free_models_says_how_many() -> None:
+    answer = contract_errors(ERRORS)["platform limit (free models 20 per minute)"]
+
+    heard = await chat(answer, ChatRequest("meta-llama/llama-3.2-3b-instruct:free", ()))
+
+    assert "free models: 20 a minute" in heard.failed.happened
 
 
 @pytest.mark.parametrize(
@@ -354,7 +372,7 @@ async def test_lists_need_no_key_and_a_plain_connection_gets_none_but_the_simula
     routes = {"GET /api/v1/models": Answer.of({"data": []})}
     sent = []
     for key in (None, SECRET, SIMULATED_KEY):
-        async with provider(routes, key=lambda key=key: key) as (openrouter, server):  # type: ignore[misc]
+        async with provider(routes, key=lambda key=key: key) as (openrouter, server):
             await openrouter.models()
             sent.append(server.asked[0].headers.get("authorization"))
 
@@ -431,7 +449,7 @@ async def failed_over_tls(call: str, answer: Answer, folder: Path) -> tuple[Back
     ca = private_ca(folder, "127.0.0.1")
     client = make_client(ca_file=ca.ca_file)
     paths = ("key", "generation", "models", "models/openai/gpt-4o/endpoints")
-    routes: dict[str, Route] = {CHAT: answer} | {f"GET /api/v1/{path}": answer for path in paths}
+    routes: dict[str, Route] = {CHAT: answer, **{f"GET /api/v1/{path}": answer for path in paths}}
     async with replay(routes, tls=ca.server) as server:
         openrouter = OpenRouter(client, f"{server.url}/api/v1", key=lambda: SECRET, pause_s=0.0, cache=KeptList())
         failed = await failure_of(openrouter, call)

@@ -27,7 +27,13 @@ LINES, SSE, TRANSPORT, EXCHANGE = (
 )
 NAMES, ADDRESSES, REGISTRY = "core/test_names.py", "core/test_addresses.py", "catalog/test_registry.py"
 
-NO_OPENROUTER = "not covered yet: there is no OpenRouter backend"
+CLOUD, CLOUD_BODIES, CLOUD_FAIL, CLOUD_LISTS = (
+    "backends/test_openrouter_chat.py",
+    "backends/test_openrouter_bodies.py",
+    "backends/test_openrouter_failures.py",
+    "backends/test_openrouter_lists.py",
+)
+
 NO_COMPATIBLE = "not covered yet: there is no backend for OpenAI-compatible servers"
 NO_SEARCH = "not covered yet: nothing searches Hugging Face"
 NO_CREATE = "not covered yet: nothing creates models"
@@ -61,7 +67,10 @@ TRAPS: dict[str, dict[str, str]] = {
         "a pull needs success": f"{PULL}::test_a_pull_that_ends_without_success_is_broken_off_and_resumable",
         "the meter needs success": f"{METER}::test_only_success_is_done",
         "an event needs its blank line": f"{SSE}::test_what_no_blank_line_ends_is_no_event",
-        "[DONE] or usage": NO_OPENROUTER,
+        "[DONE] or usage": f"{CLOUD}::test_a_proper_end_is_a_finish_reason_with_done_or_usage",
+        "a cloud chat cut anywhere": (
+            f"{CLOUD}::test_a_stream_cut_anywhere_keeps_what_came_and_is_finished_only_with_its_bill"
+        ),
     },
     "T4 cancelled pulls are neither gone nor safe": {
         "closing pauses": f"{PULL}::test_closing_the_generator_closes_the_connection_and_pauses_the_pull",
@@ -82,25 +91,44 @@ TRAPS: dict[str, dict[str, str]] = {
         "comments": f"{SSE}::test_comments_are_no_events",
         "data without a space, several data lines": f"{SSE}::test_data_without_a_space_and_several_data_lines",
         "event names": f"{SSE}::test_names_and_ids_come_with_their_event",
-        "empty choices, null content": NO_OPENROUTER,
+        "empty choices, null content": f"{CLOUD}::test_odd_chunks_say_nothing_and_break_nothing",
+        "comments, split bytes": f"{CLOUD}::test_pieces_of_1_to_37_bytes_give_the_same_events",
     },
     "T7 errors inside a 200 stream have many forms": {
         "Ollama: a text": f"{CHAT}::test_an_error_line_in_the_middle_is_told_and_the_text_kept",
         "Ollama: an object": f"{FAIL}::test_an_error_that_is_an_object_in_the_middle_of_a_stream_is_read",
         "Ollama: JSON in the text": f"{FAIL}::test_a_nested_overflow_tells_the_true_length_of_the_prompt",
         "Ollama /v1": "not covered: llmhub does not use Ollama's /v1, which swallows errors",
-        "OpenRouter": NO_OPENROUTER,
+        "OpenRouter: a number": f"{CLOUD}::test_an_error_in_the_middle_with_a_number_keeps_the_text_and_says_what_to_do",
+        "OpenRouter: a word": f"{CLOUD}::test_an_error_in_the_middle_with_a_word_is_an_error_as_well",
+        "OpenRouter: inside a choice": f"{CLOUD}::test_an_error_inside_a_choice_is_no_answer",
+        "OpenRouter: the finish reason alone": f"{CLOUD}::test_the_finish_reason_error_alone_is_no_answer",
+        "OpenRouter: two families of refusals": (f"{CLOUD_FAIL}::test_every_refusal_has_its_kind_and_says_what_to_do"),
         "llama.cpp, LM Studio": NO_COMPATIBLE,
     },
     "T8 units": {
         "Ollama's nanoseconds stay whole": f"{CHAT}::test_accepted_served_text_and_exactly_one_finished_in_this_order",
-        "prices": NO_OPENROUTER,
+        "prices": f"{CLOUD_LISTS}::test_every_model_has_its_prices_per_token_exactly",
+        "floats drift": f"{CLOUD}::test_a_tool_call_in_fragments_comes_whole",
         "milliseconds and seconds of others": NO_COMPATIBLE,
     },
-    "T9 cost computed from the list is wrong": {"book usage.cost": NO_OPENROUTER},
+    "T9 cost computed from the list is wrong": {
+        "the bill is told as it came": f"{CLOUD}::test_the_bill_is_kept_as_it_came_with_every_figure_exact",
+        "the list makes the same sum": f"{CLOUD_LISTS}::test_what_is_listed_makes_the_bills_of_the_contract_files",
+        "reasoning is part of completion": (
+            f"{CLOUD}::test_thoughts_come_apart_from_the_text_and_are_part_of_what_is_billed"
+        ),
+        "the served model and provider": f"{CLOUD}::test_the_provider_is_told_again_when_it_changes",
+        "BYOK": f"{CLOUD}::test_billed_by_the_provider_s_own_key_the_fee_and_the_upstream_cost_are_both_told",
+        "the bill in the last chunk": f"{CLOUD}::test_usage_before_its_bill_is_waited_on",
+    },
     "T10 aborted cloud calls vanish from the ledger": {
         "always send max_tokens": f"{BODIES}::test_context_and_limits_are_always_sent_and_nothing_may_be_cut",
-        "generation id, pending, look-up": NO_OPENROUTER,
+        "the same in the cloud": f"{CLOUD_BODIES}::test_the_least_that_is_sent",
+        "the id at the headers": f"{CLOUD}::test_the_header_is_there_before_any_of_the_body",
+        "404 means not yet": f"{CLOUD_LISTS}::test_a_generation_is_not_there_twice_and_then_it_is",
+        "after an abort": f"{CLOUD_LISTS}::test_a_cancelled_request_was_billed_for_what_the_provider_made",
+        "closing closes at once": f"{CLOUD}::test_closing_the_generator_closes_the_connection_at_once",
     },
     "T11 thinking and tools differ per backend": {
         "think is sent in so many words": f"{BODIES}::test_thinking_is_sent_when_it_is_chosen",
@@ -110,7 +138,9 @@ TRAPS: dict[str, dict[str, str]] = {
         "text in the last line": f"{CHAT}::test_text_in_the_last_line_is_not_lost",
         "calls before the last line": f"{CHAT}::test_tool_calls_before_the_last_line_keep_their_id",
         "arguments are an object": f"{BODIES}::test_a_tool_s_call_and_its_result_go_back_with_their_id",
-        "fragments, reasoning_details": NO_OPENROUTER,
+        "fragments": f"{CLOUD}::test_calls_side_by_side_keep_their_fragments_apart",
+        "reasoning_details": f"{CLOUD_BODIES}::test_details_of_thoughts_go_back_unchanged_with_the_next_turn",
+        "none is refused by a model that must think": f"{CLOUD_BODIES}::test_thinking_is_asked_for_in_their_words",
     },
     "T12 the local context is small and quiet": {
         "num_ctx, truncate, shift always": f"{BODIES}::test_context_and_limits_are_always_sent_and_nothing_may_be_cut",
@@ -138,6 +168,9 @@ TRAPS: dict[str, dict[str, str]] = {
         "loopback through a proxy": f"{TRANSPORT}::test_loopback_never_goes_through_a_proxy",
         "the package through a proxy": f"{PACKAGE}::test_its_calls_go_through_no_proxy",
         "OLLAMA_API_KEY": f"{PACKAGE}::test_the_key_for_ollama_com_is_not_sent_to_a_daemon",
+        "only over TLS, but for the simulators' dummy": (
+            f"{CLOUD_FAIL}::test_lists_need_no_key_and_a_plain_connection_gets_none_but_the_simulators"
+        ),
         "only over TLS to its own host": f"{TRANSPORT}::test_a_key_goes_to_its_own_origin_only",
         "strings for sizes": f"{LISTS}::test_a_look_alike_with_strings_for_sizes_is_listed_without_them",
         "who answers": f"{LISTS}::test_another_program_on_the_port_is_not_taken_for_ollama",
@@ -153,8 +186,10 @@ TRAPS: dict[str, dict[str, str]] = {
         "it is imported late": f"{PACKAGE}::test_nothing_loads_the_package_or_pydantic_before_it_is_used",
     },
     "smaller ones": {
-        "/credits and /activity refuse ordinary keys": NO_OPENROUTER,
-        "endpoint latency is null without a key": NO_OPENROUTER,
+        "/credits and /activity refuse ordinary keys": (
+            f"{CLOUD_LISTS}::test_credits_and_activity_are_never_asked_of_an_ordinary_key"
+        ),
+        "endpoint latency is null without a key": f"{CLOUD_LISTS}::test_without_a_key_there_are_no_speeds",
         "503 with two spaces": f"{FAIL}::test_every_refusal_of_a_chat_says_what_to_do",
         'keep_alive: "5" is 400': f"{BODIES}::test_a_keep_alive_without_a_unit_is_a_number",
         "year 2319 means never": f"{LISTS}::test_the_year_2319_means_never",
@@ -169,8 +204,8 @@ TRAPS: dict[str, dict[str, str]] = {
         "gguf.total counts parameters": NO_SEARCH,
         "Hugging Face says 401 for what is not there": f"{REGISTRY}::test_what_is_no_manifest_is_not_known",
         "mlx_lm cuts at 512 tokens": NO_COMPATIBLE,
-        ":nitro may cost more": NO_OPENROUTER,
-        "free models stop at a negative balance": NO_OPENROUTER,
+        ":nitro may cost more": "not covered yet: the picker offers no routing suffixes",
+        "free models stop at a negative balance": f"{CLOUD_FAIL}::test_free_models_stop_at_a_negative_balance",
         "an integer can be absent because it is 0": (
             f"{CHAT}::test_absent_counts_are_zero_or_unknown_and_never_made_up"
         ),
