@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from llmhub.core.booked import Booked
+from llmhub.core.booked import Booked, LateBill
+from llmhub.core.chat import Usage
 from llmhub.core.conversations import Chat, ChatSummary
 from llmhub.core.errors import StorageError
 from llmhub.core.totals import Totals, key_of, sums_of
-from llmhub.core.turns import Intent, Turn
+from llmhub.core.turns import BilledFacts, Intent, Turn
 
 
 class FakeLedger:
@@ -26,6 +27,7 @@ class FakeLedger:
         self.pages: list[tuple[int, int]] = []
         """(limit, skip) of every page that was asked for."""
         self.reading_fails: StorageError | None = None
+        self.corrections: list[tuple[str, LateBill]] = []
 
     async def _written(self, what: str) -> bool:
         if self.gate is not None:
@@ -72,6 +74,18 @@ class FakeLedger:
     def booked(self, month: str | None = None) -> Iterator[Booked]:
         found = [Booked(turn, turn.started_at.date().isoformat(), turn.started_at) for turn in reversed(self.turns)]
         return (booked for booked in found if month is None or booked.day.startswith(month))
+
+    async def correct(self, booked: Booked, billed: BilledFacts, tokens: Usage | None = None) -> bool:
+        bill = LateBill(billed, tokens)
+        self.corrections.append((booked.turn.id, bill))
+        self.turns = [bill.on(turn) if turn.id == booked.turn.id else turn for turn in self.turns]
+        return True
+
+    async def pending_bills(self) -> list[Booked]:
+        return [each for each in self.booked() if each.turn.billed.reconciled == "pending"][::-1]
+
+    async def late_bills(self) -> dict[str, LateBill]:
+        return dict(self.corrections)
 
 
 class FakeChats:

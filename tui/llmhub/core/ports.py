@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
-from llmhub.core.booked import Booked
-from llmhub.core.chat import ChatEvent, ChatRequest
+from llmhub.core.booked import Booked, LateBill
+from llmhub.core.chat import ChatEvent, ChatRequest, Usage
 from llmhub.core.cloud import CloudEndpoint, CloudListing, Generation, KeptPages, KeyInfo
 from llmhub.core.conversations import Chat, ChatSummary
 from llmhub.core.models import DaemonInfo, InstalledModel, LoadedModel, Manifest, ModelDetails, PullEvent
 from llmhub.core.places import Place
 from llmhub.core.totals import Totals
-from llmhub.core.turns import Intent, Turn
+from llmhub.core.turns import BilledFacts, Intent, Turn
 
 
 class Backend(Protocol):
@@ -153,6 +153,18 @@ class Ledger(Protocol):
 
         Ask on any thread, go through it in one that may block.
         """
+
+    def correct(self, booked: Booked, billed: BilledFacts, tokens: Usage | None = None) -> Awaitable[bool]:
+        """Book a bill that came late, and the counts that were billed; telling it again changes nothing.
+
+        Returns whether the turn stands so on disk; if not, nothing is kept and it may be told again.
+        """
+
+    async def pending_bills(self) -> list[Booked]:
+        """Turns whose bills have not come, those of dead processes included. Raises `StorageError`."""
+
+    async def late_bills(self) -> dict[str, LateBill]:
+        """What is known now of each turn whose bill came late, by turn. Raises `StorageError`."""
 
 
 class ChatStore(Protocol):

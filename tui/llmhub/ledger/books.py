@@ -10,6 +10,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llmhub.core.booked import LateBill
+from llmhub.core.chat import Usage
 from llmhub.core.errors import StorageError
 from llmhub.core.totals import Totals
 from llmhub.core.turns import BilledFacts, Intent, Turn
@@ -111,10 +113,34 @@ class BookKeeper:
 
         return self._submit(look, self.totals)
 
-    def correct(self, booked: Booked, billed: BilledFacts) -> Receipt[bool]:
-        """Book a bill that came late: a new record that names the turn and carries the difference."""
-        now = self._clock()
-        return self._submit(lambda: self._desk.correct(booked, billed, now), False)
+    def correct(self, booked: Booked, billed: BilledFacts, tokens: Usage | None = None) -> Receipt[bool]:
+        """Book a bill that came late: a new record that names the turn and carries the difference.
+
+        Telling the same bill again, here or in another process, changes nothing. The receipt says whether the turn
+        stands so on disk; if not, nothing is kept and it may be told again.
+
+        Args:
+            tokens: The counts that were billed, where they were told.
+        """
+        now, bill = self._clock(), LateBill(billed, tokens)
+        return self._submit(lambda: self._desk.correct(booked, bill, now), False)
+
+    async def pending_bills(self) -> list[Booked]:
+        """Turns whose bills have not come, those of dead processes included; the first booked first.
+
+        Only months that have any are read, in a thread. Raises `StorageError`.
+        """
+        await self._submit(lambda: None, None)  # what dead processes left behind is booked by then
+
+        def read() -> list[Booked]:
+            months = {key.day[:7] for key, sums in self.totals.buckets if sums.pending_turns > 0}
+            return self.history.pending(months)
+
+        return await asyncio.to_thread(read)
+
+    async def late_bills(self) -> dict[str, LateBill]:
+        """What is known now of each turn whose bill came late, by turn; read in a thread. Raises `StorageError`."""
+        return await asyncio.to_thread(self.history.late_bills)
 
     def keep(self, kind: str, facts: Mapping[str, Any], record_id: str = "") -> Receipt[bool]:
         """Keep a `profile`, `machine`, `price` or `vote`, unless the newest one with that id says the same.

@@ -36,7 +36,7 @@ def row_of(record: dict[str, Any]) -> Row:
                 turn = Turn.from_record(record)
                 row = (key_of(turn, day), sums_of(turn))
             case "correction":
-                row = (unpack_key(record["bucket"]), Sums(**record["sums"]))
+                row = (unpack_key(record["bucket"]), Sums(**_known_figures(record["sums"])))
             case other:
                 raise ValueError(f"not counted: {other}")
         if set(map(type, _figures(row[1]))) != {int}:
@@ -44,6 +44,11 @@ def row_of(record: dict[str, Any]) -> Row:
     except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"not countable: {error!r}") from error
     return row
+
+
+def _known_figures(figures: Mapping[str, int]) -> dict[str, int]:
+    """Those that this llmhub adds up; a later one may have written more."""
+    return {name: figure for name, figure in figures.items() if name in Sums.__dataclass_fields__}
 
 
 def understood(record: Mapping[str, Any]) -> dict[str, Any]:

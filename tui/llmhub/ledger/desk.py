@@ -14,12 +14,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from llmhub.core.booked import Booked, LateBill
 from llmhub.core.errors import StorageError
 from llmhub.core.totals import Sums, Totals, key_of, sums_of
-from llmhub.core.turns import BilledFacts, Intent, Turn
+from llmhub.core.turns import Intent, Turn
+from llmhub.ledger.correcting import alone
 from llmhub.ledger.counting import CORRECTION, TURN, pack_key
 from llmhub.ledger.counts import COUNTED, Counts
-from llmhub.ledger.history import TURN_FILES, Booked
+from llmhub.ledger.history import TURN_FILES, History, corrected
 from llmhub.ledger.intents import Intents
 from llmhub.ledger.plain import reduced
 from llmhub.ledger.small import FAMILIES, SmallKinds, says_the_same
@@ -151,18 +153,43 @@ class Desk:
         record = sealed(TURN, turn.to_record(), now=now, record_id=turn.id)
         return self._write(Pending(month_stem("turns", now.date()), record, turn))
 
-    def correct(self, booked: Booked, billed: BilledFacts, now: datetime) -> bool:
-        """Book another bill for a turn, as a record that names it and carries signed differences."""
-        before, after = sums_of(booked.turn), sums_of(replace(booked.turn, billed=billed))
+    def correct(self, booked: Booked, bill: LateBill, now: datetime) -> bool:
+        """Book another bill for a turn, as a record that names it and carries signed differences.
+
+        Differences are taken from what stands on disk under a lock that all processes share, so that the same bill is
+        counted once however often and by however many it is told. What cannot be written is not kept: the bill can be
+        asked for again.
+
+        Returns:
+            Whether the turn stands so on disk; false also when another process is at it.
+        """
+        try:
+            with alone(self._folder, self._disk) as mine:
+                return mine and self._corrected(booked, bill, now)
+        except OSError as error:
+            self.notices.problem(failure(error, self._folder))
+        except StorageError as error:
+            self.notices.problem(error)
+        return False
+
+    def _corrected(self, booked: Booked, bill: LateBill, now: datetime) -> bool:
+        done = History(self._folder, self._disk).corrections().get(booked.turn.id, [])
+        known = corrected(booked, done).turn
+        if bill.says_the_same_as(known):
+            return True
+        before, after = sums_of(known), sums_of(bill.on(known))
         facts = {
-            "of": booked.turn.id,
-            "bucket": pack_key(key_of(booked.turn, booked.day)),
+            "of": known.id,
+            "bucket": pack_key(key_of(known, booked.day)),
             "sums": {f.name: getattr(after, f.name) - getattr(before, f.name) for f in fields(Sums)},
-            "billed": asdict(billed),
+            "billed": asdict(bill.billed),
+            "tokens": None if bill.tokens is None else asdict(bill.tokens),
         }
         record = sealed(CORRECTION, facts, now=now)
         encode(record)
-        return self._write(Pending(month_stem("corrections", now.date()), record))
+        self._put(Pending(month_stem("corrections", now.date()), record))
+        self._publish()
+        return True
 
     def keep(self, kind: str, facts: Mapping[str, Any], record_id: str, now: datetime) -> bool:
         """Keep a record of a small kind, unless the newest one with that id says the same.

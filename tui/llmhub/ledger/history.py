@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from llmhub.core.booked import Booked
+from llmhub.core.booked import Booked, LateBill
+from llmhub.core.chat import Usage
 from llmhub.core.errors import StorageError
 from llmhub.core.turns import BilledFacts, Turn
 from llmhub.ledger.counting import is_newer, understood
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 TURN_FILES = Pattern(rf"turns-{MONTH}")
 CORRECTION_FILES = Pattern(rf"corrections-{MONTH}")
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
+_T = TypeVar("_T")
 
 
 class History:
@@ -42,7 +44,7 @@ class History:
 
     def turns(self, month: str | None = None, *, oldest_first: bool = False) -> Iterator[Booked]:
         """The turns of a month, or of all, the last booked first."""
-        corrections = self._corrections()
+        corrections = self.corrections()
         files = self._files(TURN_FILES)
         for each in [month] if month else sorted(self.months(), reverse=not oldest_first):
             streams = [self._booked(path, corrections, oldest_first) for stem, path in files if stem == f"turns-{each}"]
@@ -65,13 +67,35 @@ class History:
         except OSError as error:
             logger.warning("%s", failure(error, path))
 
-    def _corrections(self) -> dict[str, list[Record]]:
-        """By turn, the first written first. There are few: one for each bill that came late."""
+    def corrections(self) -> dict[str, list[Record]]:
+        """Corrections by turn, the first written first. There are few: one for each bill that came late."""
         found: dict[str, list[Record]] = {}
         for _, path in self._files(CORRECTION_FILES):
             for record in self._in_order(path):
                 found.setdefault(str(record.get("of")), []).append(record)
+        for records in found.values():
+            records.sort(key=lambda record: str(record.get("at")))  # they may stand in the files of several processes
         return found
+
+    def late_bills(self) -> dict[str, LateBill]:
+        """What is known now of each turn whose bill came late, by turn."""
+        bills = {}
+        for turn_id, records in self.corrections().items():
+            for record in reversed(records):
+                if (bill := late_bill(record)) is not None:
+                    bills[turn_id] = bill
+                    break
+        return bills
+
+    def pending(self, months: Iterable[str]) -> list[Booked]:
+        """The turns of these months whose bills have not come, the first booked first."""
+        waiting = (
+            booked
+            for month in sorted(months)
+            for booked in self.turns(month, oldest_first=True)
+            if booked.turn.billed.reconciled == "pending"
+        )
+        return list(waiting)
 
     def _booked(self, path: Path, corrections: dict[str, list[Record]], oldest_first: bool) -> Iterator[Booked]:
         try:
@@ -99,11 +123,22 @@ def corrected(booked: Booked, corrections: list[Record]) -> Booked:
     """`booked` with what later records say about its bill."""
     turn = booked.turn
     for record in corrections:
-        billed: Any = record.get("billed")
-        if isinstance(billed, dict):
-            known = {key: value for key, value in billed.items() if key in BilledFacts.__dataclass_fields__}
-            turn = replace(turn, billed=BilledFacts(**known))
+        if (bill := late_bill(record)) is not None:
+            turn = bill.on(turn)
     return booked if turn is booked.turn else replace(booked, turn=turn)
 
 
-__all__ = ["Booked", "History", "StorageError", "booked_turn", "corrected"]
+def late_bill(record: Record) -> LateBill | None:
+    """What a correction says; `None` when it says nothing of a bill."""
+    billed, tokens = record.get("billed"), record.get("tokens")
+    if not isinstance(billed, dict):
+        return None
+    return LateBill(_known(BilledFacts, billed), _known(Usage, tokens) if isinstance(tokens, dict) else None)
+
+
+def _known(cls: type[_T], values: dict[str, Any]) -> _T:
+    names = cls.__dataclass_fields__  # type: ignore[attr-defined]
+    return cls(**{key: value for key, value in values.items() if key in names})
+
+
+__all__ = ["Booked", "History", "StorageError", "booked_turn", "corrected", "late_bill"]
