@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on, work
@@ -54,7 +53,23 @@ class ModelsScreen(Screen[None]):
         now: Tells the moment, aware; given by tests.
     """
 
-    CSS_PATH = Path(__file__).with_name("models.tcss")  # absolute, or Textual resolves it on the event loop
+    CSS = """
+    ModelsScreen {
+        layout: vertical;
+
+        & #headline { height: 1; padding: 0 1; color: $foreground-muted; }
+        & #placeholder { height: 1fr; padding: 1 2; display: none; }
+        & #about {
+            height: 4; padding: 0 1; border-top: solid $foreground 20%;
+            text-wrap: nowrap; text-overflow: ellipsis;
+        }
+
+        &.-nothing ModelTable { display: none; }
+        &.-nothing #about { display: none; }
+        &.-nothing #placeholder { display: block; }
+        &.-short #about { display: none; }
+    }
+    """  # a file of its own would be read on the event loop
     COMMANDS: ClassVar[set[Any]] = {BindingCommands}
     AUTO_FOCUS = "ModelTable"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012
