@@ -219,7 +219,7 @@ def _parts(text: str) -> list[str]:
 def _typed_window(part: str) -> dict[str, str]:
     found = _WINDOW.fullmatch(part)
     if found is None:
-        raise Unusable(f"times and a price, such as {TYPED_EXAMPLES['tariff']}")
+        raise Unusable(f"windows such as {TYPED_EXAMPLES['tariff']}")
     start, end, price = found.groups()
     return {"start": start.zfill(5), "end": end.zfill(5), "usd_per_kwh": price}
 
@@ -227,5 +227,5 @@ def _typed_window(part: str) -> dict[str, str]:
 def _typed_pair(part: str) -> tuple[str, str]:
     local, _, cloud = (piece.strip() for piece in part.partition("="))
     if not (local and cloud):
-        raise Unusable(f"a local model = a cloud model, such as {TYPED_EXAMPLES['models']}")
+        raise Unusable(f"a table such as {TYPED_EXAMPLES['models']}")
     return local, cloud
