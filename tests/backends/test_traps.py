@@ -99,7 +99,9 @@ TRAPS: dict[str, dict[str, str]] = {
         "Ollama: an object": f"{FAIL}::test_an_error_that_is_an_object_in_the_middle_of_a_stream_is_read",
         "Ollama: JSON in the text": f"{FAIL}::test_a_nested_overflow_tells_the_true_length_of_the_prompt",
         "Ollama /v1": "not covered: llmhub does not use Ollama's /v1, which swallows errors",
-        "OpenRouter: a number": f"{CLOUD}::test_an_error_in_the_middle_with_a_number_keeps_the_text_and_says_what_to_do",
+        "OpenRouter: a number": (
+            f"{CLOUD}::test_an_error_in_the_middle_with_a_number_keeps_the_text_and_says_what_to_do"
+        ),
         "OpenRouter: a word": f"{CLOUD}::test_an_error_in_the_middle_with_a_word_is_an_error_as_well",
         "OpenRouter: inside a choice": f"{CLOUD}::test_an_error_inside_a_choice_is_no_answer",
         "OpenRouter: the finish reason alone": f"{CLOUD}::test_the_finish_reason_error_alone_is_no_answer",

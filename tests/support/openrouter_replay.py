@@ -64,10 +64,10 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "cost": 0.001}
 async def provider(routes: Mapping[str, Route], **settings: Any) -> AsyncIterator[tuple[OpenRouter, Replay]]:
     """OpenRouter's backend, and the server it talks to."""
     client = make_client()
-    settings = {"key": lambda: SIMULATED_KEY, "pause_s": 0.0} | settings
+    chosen: dict[str, Any] = {"key": lambda: SIMULATED_KEY, "pause_s": 0.0} | settings
     async with replay(routes) as server:
         try:
-            yield OpenRouter(client, f"{server.url}/api/v1", **settings), server
+            yield OpenRouter(client, f"{server.url}/api/v1", **chosen), server
         finally:
             await client.aclose()
 
