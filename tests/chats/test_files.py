@@ -162,6 +162,18 @@ async def test_a_text_of_any_length_comes_back_equal_and_no_record_is_too_long(
 
 
 @settings(max_examples=50, deadline=None)
+@given(st.text(max_size=300), st.integers(1, 600))
+def test_signed_thoughts_of_any_length_come_back_equal(details: str, times: int) -> None:
+    entry = {"kind": "more", "id": "n1", "text": "", "thinking": "", "details": details * times}
+
+    records = to_records(entry | {"at": "2026-11-20T12:00:00.000Z"}, NOON)
+
+    assert all(len(encode(record)) <= 65_536 for record in records)
+    back = [part for _, part in from_records(records)]
+    assert "".join(str(part.get("details", "")) for part in back) == details * times
+
+
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=300), st.integers(1, 600), st.sampled_from(["node", "more", "system", "title"]))
 def test_every_entry_survives_the_way_to_records_and_back(text: str, times: int, kind: str) -> None:
     entry = {

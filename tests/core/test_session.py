@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from llmhub.core.asking import turns_to_drop, without_oldest
-from llmhub.core.chat import Durations, Finished, Message, TextDelta, ThinkingDelta, Usage
+from llmhub.core.chat import Durations, Finished, Message, TextDelta, ThinkingDelta, ThinkingPart, Usage
 from llmhub.core.conversations import Chat, LaneSetup
 from llmhub.core.errors import FailureKind
 from llmhub.core.hub import Hub
@@ -90,6 +90,18 @@ async def test_text_on_disk_equals_the_streamed_text() -> None:
 
     reply = opened.on_disk().path(0)[-1]
     assert (reply.content, "".join(reply.thinking), reply.status) == ("".join(pieces), "hm", "complete")
+
+
+async def test_signed_thoughts_are_on_disk_as_they_came() -> None:
+    opened = await open_with("a:1b")
+    signed = [ThinkingDelta("hm", 1, '{"text":"hm"}\n'), ThinkingDelta("", 0, '{"signature":"s"}\n')]
+    opened.host.will_say("a:1b", *signed, TextDelta("Yes."), DONE)
+
+    opened.session.send("hello")
+    await opened.done()
+
+    reply = opened.on_disk().path(0)[-1]
+    assert reply.message.parts[0] == ThinkingPart("hm", '{"text":"hm"}\n{"signature":"s"}\n')
 
 
 async def test_a_chat_without_a_question_leaves_no_file() -> None:

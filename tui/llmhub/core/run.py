@@ -136,7 +136,8 @@ class TurnMeter:
                 self.pieces += event.pieces
                 self._text_bytes += len(event.text.encode())
             case ThinkingDelta():
-                self._first()
+                if event.pieces:  # a signature alone is nothing that anybody reads
+                    self._first()
                 self.pieces += event.pieces
                 self.thinking_pieces += event.pieces
                 self._thinking_bytes += len(event.text.encode())
