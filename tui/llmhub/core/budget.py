@@ -172,9 +172,12 @@ def _refusal(spent: Spent, models: str, most: Decimal | None) -> BudgetError:
 
 
 def _dollars(amount: Decimal, rounding: str = ROUND_FLOOR) -> str:
-    """For a message of the core, which no screen formats: cents, and three digits of what is less."""
+    """For a message of the core, which no screen formats: cents, and three digits of what has parts of one."""
     with localcontext(CONTEXT):
         if amount == 0:
             return "$0.00"
         places = 2 if amount >= 1 else max(2, 2 - amount.adjusted())
-        return f"${amount.quantize(Decimal(1).scaleb(-places), rounding=rounding):,f}"
+        shown = amount.quantize(Decimal(1).scaleb(-places), rounding=rounding)
+        if shown == (cents := shown.quantize(Decimal("0.01"), rounding=rounding)):
+            shown = cents
+        return f"${shown:,f}"
