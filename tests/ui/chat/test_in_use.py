@@ -92,6 +92,19 @@ async def test_enter_in_an_empty_prompt_opens_what_the_strip_offers() -> None:
 
         assert len(stand.host.requests) == 2
         assert f"Hello from {MODEL}." in drawn(stand.app)
+        assert stand.app.focused is stand.chat.prompt
+
+
+async def test_after_a_message_is_closed_the_keys_are_the_prompts_again() -> None:
+    async with chat_app(host()) as stand:
+        stand.host.will_say(MODEL, failure(FailureKind.CUT))
+        await stand.say("one")
+        await stand.done()
+
+        await stand.pilot.press("shift+tab", "escape")
+
+        assert stand.chat.strip.error is None
+        assert stand.app.focused is stand.chat.prompt
 
 
 async def test_while_looking_for_a_word_the_keys_at_the_foot_are_those_of_the_search() -> None:

@@ -157,7 +157,17 @@ class ErrorStrip(Vertical, can_focus=True):
         self.clear(told.error)
         self.post_message(self.Dismissed(self, told.error))
 
+    def _let_go(self) -> None:
+        """Give the focus to what comes next: on a hidden widget nobody would hear the keys."""
+        for _ in range(3):
+            focused = self.screen.focused
+            if focused is None or self not in focused.ancestors_with_self:
+                return
+            self.screen.focus_next()
+
     def _draw(self) -> None:
+        if not self._told and self.is_attached:
+            self._let_go()
         self.set_class(bool(self._told), "-told")
         if not self._told or not self.query("#error-line"):
             self.remove_class("-open")
