@@ -6,27 +6,22 @@ import itertools
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("pty", reason="there are no pseudo-terminals here")
 
-from llmhub.chats.files import ChatFiles
-from llmhub.core.turns import Turn, TurnStatus
-from llmhub.ledger.history import History
+from llmhub.core.turns import TurnStatus
 from llmhub.simulators.faults import HOSTILE_TEXT, Fault, FaultKind
 from llmhub.simulators.ollama import OllamaSimulator
 from llmhub.simulators.script import OllamaScript
-from support.processes import run_llmhub
+from support.homes import READY, Home
 from support.simulated import simulated_ollama
-from support.terminal import Terminal, llmhub
+from support.terminal import Terminal
 
 STEADY = OllamaScript(load_s=0.0, tokens_per_s=100.0)
 FOR_EVER = Fault(FaultKind.ENDLESS, path="/api/chat")
-READY = "Type below"
 STREAMS = "tok/s · ~"
 """Stands under a reply while it streams, and in no other state."""
 
@@ -37,56 +32,15 @@ def daemon() -> Iterator[OllamaSimulator]:
         yield running
 
 
-@dataclass(frozen=True)
-class Place:
-    """A home of llmhub, and what is kept there."""
-
-    home: Path
-    url: str
-
-    @property
-    def variables(self) -> dict[str, str]:
-        return {"LLMHUB_HOME": str(self.home), "OLLAMA_HOST": self.url}
-
-    @contextmanager
-    def app(self, size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
-        with Terminal(llmhub(), size=size, more=self.variables) as terminal:
-            terminal.shows(READY)
-            yield terminal
-
-    @property
-    def turns(self) -> list[Turn]:
-        return [found.turn for found in History(self.home / "data" / "ledger").turns()]
-
-    @property
-    def statuses(self) -> list[TurnStatus]:
-        return [turn.status for turn in self.turns]
-
-    @property
-    def replies(self) -> list[str]:
-        """What the models said, as it is kept in the chats."""
-        chats = ChatFiles(self.home / "data" / "chats")
-        try:
-            found = [chats.read(summary.id).result(10) for summary in chats.summaries().result(10)]
-        finally:
-            chats.close()
-        return [node.content for chat in found for node in chat.nodes.values() if node.role == "assistant"]
-
-    @property
-    def log(self) -> str:
-        logs = list(self.home.rglob("*.log"))
-        return "".join(path.read_text() for path in logs)
-
-
 @pytest.fixture
-def place(tmp_path: Path, daemon: OllamaSimulator) -> Place:
-    return Place(tmp_path / "home", daemon.url)
+def home(tmp_path: Path, daemon: OllamaSimulator) -> Home:
+    return Home(tmp_path / "home", daemon.url)
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, daemon: OllamaSimulator) -> Iterator[Terminal]:
     """One app for tests that send no question."""
-    with Place(tmp_path_factory.mktemp("shared") / "home", daemon.url).app() as terminal:
+    with Home(tmp_path_factory.mktemp("shared") / "home", daemon.url).app() as terminal:
         yield terminal
 
 
@@ -159,8 +113,8 @@ def test_the_screen_is_drawn_anew_at_every_size(idle: Terminal) -> None:
 # -- how it ends -----------------------------------------------------------------------------------
 
 
-def test_ctrl_q_in_mid_stream_asks_books_and_gives_the_terminal_back(place: Place, daemon: OllamaSimulator) -> None:
-    with place.app() as terminal:
+def test_ctrl_q_in_mid_stream_asks_books_and_gives_the_terminal_back(home: Home, daemon: OllamaSimulator) -> None:
+    with home.app() as terminal:
         stream(terminal, daemon)
         terminal.press("ctrl+q")
         terminal.shows("Leave llmhub?")
@@ -169,16 +123,16 @@ def test_ctrl_q_in_mid_stream_asks_books_and_gives_the_terminal_back(place: Plac
         assert terminal.ended() == 0
         assert terminal.restored
 
-    (turn,) = place.turns
+    (turn,) = home.turns
     assert (turn.status, turn.reason) == (TurnStatus.INTERRUPTED, "llmhub was closed")
-    assert turn.bytes.completion == len(place.replies[0].encode())
+    assert turn.bytes.completion == len(home.replies[0].encode())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_mid_stream_books_and_gives_the_terminal_back(
-    place: Place, daemon: OllamaSimulator, number: signal.Signals
+    home: Home, daemon: OllamaSimulator, number: signal.Signals
 ) -> None:
-    with place.app() as terminal:
+    with home.app() as terminal:
         stream(terminal, daemon)
         terminal.signal(number)
 
@@ -186,36 +140,36 @@ def test_a_signal_in_mid_stream_books_and_gives_the_terminal_back(
         assert terminal.restored
         assert b"Traceback" not in terminal.raw
 
-    assert place.statuses == [TurnStatus.INTERRUPTED]
-    assert len(place.replies[0]) > 0
+    assert home.statuses == [TurnStatus.INTERRUPTED]
+    assert len(home.replies[0]) > 0
 
 
-def test_a_terminal_that_is_closed_in_mid_stream_costs_nothing(place: Place, daemon: OllamaSimulator) -> None:
-    with place.app() as terminal:
+def test_a_terminal_that_is_closed_in_mid_stream_costs_nothing(home: Home, daemon: OllamaSimulator) -> None:
+    with home.app() as terminal:
         stream(terminal, daemon)
         terminal.hang_up()
 
         terminal.ended()
 
-    (turn,) = place.turns
+    (turn,) = home.turns
     assert turn.status is TurnStatus.INTERRUPTED
-    assert turn.bytes.completion == len(place.replies[0].encode())
-    assert "Traceback" not in place.log
+    assert turn.bytes.completion == len(home.replies[0].encode())
+    assert "Traceback" not in home.log
 
 
-def test_after_a_kill_the_turn_is_in_the_ledger_and_its_text_in_the_chat(place: Place, daemon: OllamaSimulator) -> None:
-    with place.app() as terminal:
+def test_after_a_kill_the_turn_is_in_the_ledger_and_its_text_in_the_chat(home: Home, daemon: OllamaSimulator) -> None:
+    with home.app() as terminal:
         stream(terminal, daemon)
-        terminal.until(lambda: bool(place.replies and place.replies[0]), "streamed text on disk")
+        terminal.until(lambda: bool(home.replies and home.replies[0]), "streamed text on disk")
         terminal.signal(signal.SIGKILL)
         assert terminal.ended() == -signal.SIGKILL
 
-    told = run_llmhub("export", "turns", "--format", "jsonl", more=place.variables)
+    told = home.run("export", "turns", "--format", "jsonl")
 
     assert [json.loads(line)["status"] for line in told.stdout.splitlines()] == ["interrupted"]
-    (kept,) = place.replies
+    (kept,) = home.replies
     assert kept
-    with place.app() as terminal:
+    with home.app() as terminal:
         terminal.press("ctrl+r")
         terminal.shows("go on")
         terminal.press("enter")
@@ -227,8 +181,8 @@ def test_after_a_kill_the_turn_is_in_the_ledger_and_its_text_in_the_chat(place: 
 # -- what a model says -----------------------------------------------------------------------------
 
 
-def test_nothing_a_model_says_reaches_the_terminal_as_an_escape(place: Place, daemon: OllamaSimulator) -> None:
-    with place.app() as terminal:
+def test_nothing_a_model_says_reaches_the_terminal_as_an_escape(home: Home, daemon: OllamaSimulator) -> None:
+    with home.app() as terminal:
         before = len(terminal.raw)
         daemon.fail_next(Fault(FaultKind.HOSTILE, path="/api/chat"))
         terminal.type("go on")
@@ -243,5 +197,5 @@ def test_nothing_a_model_says_reaches_the_terminal_as_an_escape(place: Place, da
         assert sequence in HOSTILE_TEXT
         assert sequence.encode() not in drawn
     assert b"[bold]markup[/bold]" in drawn
-    assert place.replies == [HOSTILE_TEXT]
-    assert place.statuses == [TurnStatus.COMPLETE]
+    assert home.replies == [HOSTILE_TEXT]
+    assert home.statuses == [TurnStatus.COMPLETE]
