@@ -7,21 +7,27 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
+from textual.app import App
+from textual.binding import Binding
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input
 
 from llmhub.core.chat import Durations, Usage
 from llmhub.core.costs.turn import with_energy
 from llmhub.core.hub import Hub
 from llmhub.core.places import OLLAMA_CLOUD, THIS_MACHINE, Place, PlaceKind
-from llmhub.core.profiles import Profile
+from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.turns import PICO, BilledFacts, Turn, TurnContext, TurnStatus
 from llmhub.ui.screens.costs import CostsScreen
+from llmhub.ui.theming import variable_defaults
 from llmhub.ui.widgets.line_table import LineTable
-from support.chat_mode import DECLARED, Stand, chat_app
+from support.chat_mode import DECLARED, NOW
 from support.fake_host import FakeHost, installed_model
 from support.fake_ledger import FakeLedger
+from support.hubs import hub_of
 from support.screens import drawn, until
 
 GROQ = Place(PlaceKind.PROVIDER, "Groq")
@@ -75,37 +81,51 @@ def some_turns() -> list[Turn]:
     ]
 
 
+class Other(Screen[None]):
+    """Another mode."""
+
+
+class Bench(App[None]):
+    """An app whose one mode is Costs."""
+
+    MODES: ClassVar[dict[str, Any]] = {"costs": CostsScreen, "chat": Other}
+    DEFAULT_MODE = "costs"
+    COMMANDS: ClassVar[set[Any]] = set()
+    BINDINGS: ClassVar[list[Any]] = [Binding("f1", "help", "help", show=False)]
+    demo = False
+    offline = False
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        theme = self.get_theme(self.theme)
+        return variable_defaults(theme) if theme is not None else {}
+
+
 @dataclass
 class CostsStand:
     """Everything a test holds in its hands."""
 
-    stand: Stand
+    app: Bench
+    pilot: Pilot[None]
     screen: CostsScreen
-
-    @property
-    def pilot(self) -> Pilot[None]:
-        """The keys."""
-        return self.stand.pilot
-
-    @property
-    def ledger(self) -> FakeLedger:
-        """The turns."""
-        return self.stand.ledger
-
-    @property
-    def hub(self) -> Hub:
-        """The app's hub."""
-        return self.stand.hub
+    hub: Hub
+    ledger: FakeLedger
 
     @property
     def text(self) -> str:
         """The screen as text."""
-        return drawn(self.stand.app)
+        return drawn(self.app)
 
     @property
     def ids(self) -> list[str]:
         """The turns that the table holds."""
         return [booked.turn.id for booked in self.screen.turns.rows]
+
+    @property
+    def under(self) -> str:
+        """The turn under the cursor."""
+        row = self.screen.turns.row
+        assert row is not None
+        return str(row.turn.id)
 
     def table(self, name: str) -> LineTable:
         """One of the three tables."""
@@ -120,6 +140,14 @@ class CostsStand:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
+    async def filter(self, text: str) -> None:
+        """Ask for a filter and type it, at once: a key at a time takes long."""
+        await self.press("slash")
+        asked = self.app.focused
+        assert isinstance(asked, Input)
+        asked.insert_text_at_cursor(text)
+        await self.pilot.pause()
+
 
 @asynccontextmanager
 async def costs_mode(
@@ -130,12 +158,18 @@ async def costs_mode(
     ledger.turns.extend(turns)
     host = FakeHost(installed_model("qwen3:8b"))
     host.loaded_as("qwen3:8b")
-    async with chat_app(host, size, profile=profile, ledger=ledger, **changes) as stand:
-        await stand.pilot.press("f4")
-        await until(stand.pilot, lambda: isinstance(stand.app.screen, CostsScreen), "the Costs mode")
-        screen = stand.app.screen
+    book = ProfileBook(() if profile is None else (profile,))
+    hub = hub_of(host, **({"ledger": ledger, "profiles": book, "now": lambda: NOW} | changes))
+    app = Bench()
+    app.animation_level = "none"
+    async with app.run_test(size=size, notifications=True) as pilot:
+        screen = app.screen
         assert isinstance(screen, CostsScreen)
-        await until(stand.pilot, lambda: screen.view is not None and ledger.pages, "the first page")
+        await hub.watch.look()
+        screen.connect(hub)
+        screen.turns.focus()
         expected = sum(1 for turn in ledger.turns if f"{turn.started_at:%Y-%m}" == "2026-11")
-        await until(stand.pilot, lambda: len(screen.turns.rows) == min(expected, 200), "the turns")
-        yield CostsStand(stand, screen)
+        await until(pilot, lambda: ledger.pages and len(screen.turns.rows) == min(expected, 200), "the turns")
+        await until(pilot, lambda: hub.memory_state is not None, "the memory")
+        yield CostsStand(app, pilot, screen, hub, ledger)
+        await hub.stop()

@@ -32,14 +32,13 @@ async def test_the_profile(size: tuple[int, int]) -> None:
         await stand.press("e")
         await shows(stand.pilot, "watts at rest")
 
-        check_golden(name("profile", size), drawn(stand.stand.app))
+        check_golden(name("profile", size), drawn(stand.app))
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_figure_explained(size: tuple[int, int]) -> None:
-    async with costs_mode(some_turns(), size) as stand:
+async def test_a_figure_explained() -> None:
+    async with costs_mode(some_turns(), (80, 24)) as stand:
         stand.table("month").focus()
         await stand.press("enter")
         await shows(stand.pilot, "energy in kWh")
 
-        check_golden(name("explained", size), drawn(stand.stand.app))
+        check_golden("costs-explained-80x24", drawn(stand.app))

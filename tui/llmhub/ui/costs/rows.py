@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from llmhub import formats
 from llmhub.core.booked import Booked
-from llmhub.core.costs.labels import Figure
+from llmhub.core.costs.labels import Figure, Label
 from llmhub.core.costs.month import By, MonthRow
 from llmhub.core.costs.turn import local_moment, turn_cost
 from llmhub.core.places import PlaceKind
@@ -27,7 +27,7 @@ def block_columns(title: str) -> tuple[LineColumn, ...]:
     """The month."""
     return (
         LineColumn(title, REST, REST),
-        LineColumn("power", 22, 24, right=True, inked=True),
+        LineColumn("power", 17, 17, right=True, inked=True),
         LineColumn("with the machine", 18, 18, right=True, inked=True),
         LineColumn("label", 0, 36),
     )
@@ -36,12 +36,14 @@ def block_columns(title: str) -> tuple[LineColumn, ...]:
 def block_line(row: BlockRow) -> Line:
     """One line of the month."""
     signs = {"local": "●", "avoided": " ", "cloud": "○", "ollama_cloud": "○"}
-    power = formats.usd(replace(row.power, pending=False)) if row.billed else formats.usd(row.power)
+    power, _, ranged = formats.usd(replace(row.power, pending=False)).partition(" (")
     if row.billed and row.power.known:
-        power += " billed"
+        power += " billed" if row.power.label is Label.BILLED else " pending"
+    # a range is as long as its digits: only the first column has room for it
+    name = f"{row.words.replace('the cloud', 'cloud')} ({ranged}" if ranged else row.words
     return Line(
         row.name,
-        (row.words, power, formats.usd(_plain(row.with_machine)), row.label),
+        (name, power, formats.usd(_plain(row.with_machine)), row.label),
         sign=signs[row.name],
         local=row.name == "local",
     )
