@@ -6,6 +6,7 @@ Rooms are imported where they are needed: the app's first frame waits for none o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from llmhub.chats.files import ChatFiles
+    from llmhub.core.budget import BudgetGuard
     from llmhub.core.cloud import CloudListing
     from llmhub.core.config import Config
     from llmhub.core.daemon_start import StartAdvice
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from llmhub.ui.theming import Themes
 
 log = logging.getLogger(__name__)
+BILLS_S = 4.0
+"""The longest that a command waits for bills; what has not come is asked for another time."""
 UNSAVED = "{count} could not be saved: {why}. To find out more: llmhub doctor"
 
 
@@ -317,6 +321,43 @@ class World:
             totals=self._books.totals if self._books else None,
             installed=self._installed,
         )
+
+    async def guard(self) -> BudgetGuard:
+        """The limits of the settings, over what was booked."""
+        from llmhub.core.budget import BudgetGuard
+
+        books = await self.ledger()
+        return BudgetGuard(
+            self.config.day_budget_usd,
+            self.config.month_budget_usd,
+            totals=lambda: books.totals,
+            today=lambda: datetime.now().astimezone().date(),
+        )
+
+    async def settle_bills(self, *, waits_s: Sequence[float] = (), limit_s: float = BILLS_S) -> dict[str, Turn]:
+        """Ask for bills that have not come, for a short while; the turns that have theirs now, by id.
+
+        Nobody is asked while llmhub is offline, without a key, or when no bill is missing.
+        """
+        books = await self.ledger()
+        missing = any(sums.pending_turns > 0 for _, sums in books.totals.buckets)
+        if not missing or self.switch.offline or await self.keys.find() is None:
+            return {}
+        from llmhub.core.booking import with_estimate
+        from llmhub.core.reconcile import Reconciler
+
+        settled: dict[str, Turn] = {}
+        reconciler = Reconciler(
+            self.cloud,
+            books,
+            estimated=lambda turn: with_estimate(turn, self.prices),
+            settled=lambda turn: settled.update({turn.id: turn}),
+            waits_s=waits_s,
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await reconciler.run()
+        return settled
 
     async def save_profile(self, values: Mapping[str, str]) -> Profile:
         """Declare keys of the profile, in the person's own settings file; an empty text takes one back.

@@ -17,6 +17,7 @@ from llmhub.cli.session import DONE, FAILED
 from llmhub.core.costs.turn import turn_cost
 from llmhub.core.errors import BackendError
 from llmhub.core.model_address import BACKENDS, model_address
+from llmhub.core.places import PlaceKind
 from llmhub.core.run import TurnMeter, run_turn
 from llmhub.core.turns import Turn, TurnStatus
 
@@ -74,6 +75,8 @@ async def _ask(world: World, console: Console, question: Question) -> int:
     request, name = road.request, question.model.model
     if question.think and request.think is None:
         console.note(f"{name} does not think, so --think was left out")
+    if road.estimate is not None:
+        (await world.guard()).check(road.estimate)
     meter = TurnMeter(request, road.context)
     printer = Printer(console, question.show_thinking, name)
     failure: BackendError | None = None
@@ -91,12 +94,25 @@ async def _ask(world: World, console: Console, question: Question) -> int:
             _report(world, console, meter.turn, printer, None)
         raise
     printer.end()
-    if meter.turn is not None:
-        _report(world, console, meter.turn, printer, failure)
+    turn = meter.turn
+    if turn is not None and console.json:
+        turn = await _with_bill(world, turn) or turn
+    if turn is not None:
+        _report(world, console, turn, printer, failure)
     if failure is not None:
         console.error(failure)
-        return FAILED
-    return DONE
+    if turn is not None and not console.json and (settled := await _with_bill(world, turn)) is not None:
+        billed = turn_cost(settled, world.profiles, world.prices).cloud
+        console.note(f"the bill has come: {formats.usd(billed)}", "dim")
+    return DONE if failure is None else FAILED
+
+
+async def _with_bill(world: World, turn: Turn) -> Turn | None:
+    """The turn with the bill that it waited for, once it has come; bills of earlier turns are asked for on the way."""
+    if turn.place.kind is not PlaceKind.PROVIDER:
+        return None
+    waits_s = (0.5, 1.0) if turn.billed.reconciled == "pending" else ()
+    return (await world.settle_bills(waits_s=waits_s)).get(turn.id)
 
 
 def _report(world: World, console: Console, turn: Turn, printer: Printer, failure: BackendError | None) -> None:

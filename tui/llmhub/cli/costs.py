@@ -18,6 +18,7 @@ from llmhub.cli.options import Command, session
 from llmhub.cli.session import DONE
 from llmhub.cli.table import table
 from llmhub.core.costs.labels import Figure
+from llmhub.core.costs.money import quantized
 from llmhub.core.costs.month import By, MonthRow, MonthView, local_month, month_rows
 from llmhub.core.costs.panel import balance_of, hint_for
 
@@ -59,6 +60,7 @@ def cost(context: click.Context, month: date | None, by: tuple[By, ...]) -> None
 
     async def work(world: World) -> int:
         ledger = await world.ledger()
+        await world.settle_bills()
         totals, today = ledger.totals, datetime.now().astimezone().date()
         view = local_month(totals, world.profiles, today, month=month)
         rows = month_rows(totals, world.profiles, view, by) if by else ()
@@ -91,6 +93,8 @@ def month_json(view: MonthView, rows: Sequence[MonthRow], by: Sequence[By]) -> d
             "usd_per_m": figure_json(view.usd_per_m),
             "power_usd_per_m": figure_json(view.power_usd_per_m),
             "avoided_usd": figure_json(view.avoided),
+            "avoided_with_fee_usd": figure_json(view.avoided_cash),
+            "compared_turns": view.compared.turns,
         },
         "machine": {
             "month_usd": figure_json(view.fixed_month),
@@ -108,9 +112,21 @@ def month_json(view: MonthView, rows: Sequence[MonthRow], by: Sequence[By]) -> d
             "tokens": side.tokens,
             "billed_usd": figure_json(side.billed),
             "with_fee_usd": figure_json(side.cash),
+            "billed_turns": side.billed_turns,
             "pending_turns": side.pending_turns,
+            "pending_estimate_usd": figure_json(side.estimate),
             "unpriced_turns": side.unpriced_turns,
         }
+    found["price_checks"] = [
+        {
+            "model": each.model,
+            "turns": each.check.pairs,
+            "estimate_usd": quantized(each.estimate_usd),
+            "billed_usd": quantized(each.billed_usd),
+            "ok": each.check.ok,
+        }
+        for each in view.checks
+    ]
     if by:
         found["by"] = [_row_json(row, by) for row in rows]
     return found
@@ -150,7 +166,8 @@ def _print(console: Console, view: MonthView, rows: Sequence[MonthRow], by: Sequ
         ),
     ]
     if view.avoided.known:
-        lines.insert(1, ("  the same in the cloud", "", "", formats.usd(view.avoided), ""))
+        avoided = (formats.usd(view.avoided), formats.usd(view.avoided_cash))
+        lines.insert(1, ("  the same in the cloud", formats.count(view.compared.turns), "", *avoided))
     if relayed.turns:
         lines.append(
             (
@@ -181,7 +198,12 @@ def _remarks(view: MonthView) -> list[str]:
     if view.local.left_out:
         words.append(f"{view.local.left_out} local turns are in neither figure: their power is not known.")
     if view.cloud.pending_turns:
-        words.append(f"{view.cloud.pending_turns} bills have not come yet.")
+        about = f", {formats.usd(view.cloud.estimate)} by our own arithmetic" if view.cloud.estimate.known else ""
+        many = "1 bill has" if view.cloud.pending_turns == 1 else f"{view.cloud.pending_turns} bills have"
+        words.append(f"{many} not come yet{about}.")
+    for each in view.warnings:
+        off = formats.percent(None if each.off_by is None else abs(each.off_by))
+        words.append(f"{each.model}: bills differ from its price list by {off}, so comparisons with it are off.")
     if view.local.power.known and (measured := view.measured_fraction) is not None and measured < 1:
         words.append(f"Power measured for {formats.percent(measured)} of local tokens.")
     return words

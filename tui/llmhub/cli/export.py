@@ -41,12 +41,12 @@ def turns(context: click.Context, shape: Literal["csv", "jsonl"] | None, month: 
     async def work(world: World) -> int:
         await world.ledger()  # settles what a killed llmhub left open, and reads the profiles
         found = world.booked(f"{month:%Y-%m}" if month else None)
-        profiles = world.profiles
+        profiles, prices = world.profiles, world.prices
         if not as_lines:
             console.print(csv_head())
         while batch := await asyncio.to_thread(_take, found):
             for day, turn in batch:
-                cost = turn_cost(turn, profiles)
+                cost = turn_cost(turn, profiles, prices)
                 if as_lines:
                     console.data(turn_json(turn, day, cost))
                 else:

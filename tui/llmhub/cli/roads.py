@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from llmhub.core.asking import think_for
 from llmhub.core.booking import NO_LISTING
 from llmhub.core.chat import ChatRequest, Message, SamplingParams, Think
 from llmhub.core.conversations import LaneSetup
+from llmhub.core.costs.estimate import SendEstimate, send_estimate
 from llmhub.core.errors import BackendError
 from llmhub.core.identity import new_id
 from llmhub.core.lane_models import cloud_think
@@ -59,6 +61,8 @@ class Road:
     backend: Backend
     request: ChatRequest
     context: TurnContext
+    estimate: SendEstimate | None = None
+    """What sending it may cost; `None` where nobody bills."""
 
 
 async def road_for(world: World, question: Question) -> Road:
@@ -131,7 +135,15 @@ async def _to_the_cloud(world: World, question: Question) -> Road:
         profile_id=world.profile.profile_id,
         prefix_tokens=0,
     )
-    return Road(world.cloud, request, context)
+    estimate = send_estimate(
+        name,
+        model.pricing if model else None,
+        prompt_bytes=request.prompt_bytes,
+        max_tokens=request.max_tokens,
+        messages=len(request.messages),
+        at=datetime.now(UTC),
+    )
+    return Road(world.cloud, request, context, estimate)
 
 
 async def _listing(world: World) -> CloudListing:

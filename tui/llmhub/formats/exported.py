@@ -68,7 +68,7 @@ def turn_json(turn: Turn, day: str, cost: TurnCost) -> dict[str, Any]:
 
 
 def _cells(turn: Turn, day: str, cost: TurnCost) -> dict[str, Any]:
-    context, tokens, spans = turn.context, turn.tokens, turn.durations
+    context, tokens, spans, bill = turn.context, turn.tokens, turn.durations, turn.billed.raw or {}
     return {
         "id": turn.id,
         "started_at": iso_ms(turn.started_at),
@@ -105,7 +105,13 @@ def _cells(turn: Turn, day: str, cost: TurnCost) -> dict[str, Any]:
         "cloud_usd": _amount(cost.cloud),
         "cloud_label": str(cost.cloud.label),
         "billed_state": turn.billed.reconciled,
-        "billed_as_told": (turn.billed.raw or {}).get("cost"),
+        "billed_as_told": bill.get("cost"),
+        "upstream_as_told": bill.get("upstream_inference_cost"),
+        "is_byok": bill.get("is_byok"),
+        "cloud_with_fee_usd": _amount(cost.cloud_cash),
+        "generation_id": turn.generation_id,
+        "price_snapshot": turn.price_snapshot,
+        "ref_model": turn.ref_model,
         "chat": context.chat_id,
         "lane": context.lane,
         "group_id": context.group_id,
@@ -127,6 +133,12 @@ _COLUMNS = (
         "cloud_label",
         "billed_state",
         "billed_as_told",
+        "upstream_as_told",
+        "is_byok",
+        "cloud_with_fee_usd",
+        "generation_id",
+        "price_snapshot",
+        "ref_model",
         "chat",
         "lane",
         "group_id",
