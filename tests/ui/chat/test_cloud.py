@@ -235,3 +235,43 @@ async def test_after_the_first_local_reply_one_line_names_the_key_that_asks_a_cl
         await open_cloud_lane(stand, "gpt-4o")
         await until(stand.pilot, lambda: len(stand.session.chat.lanes) == 2, "the cloud lane")
         await until(stand.pilot, lambda: "asks a cloud model the same" not in drawn(stand.app), "the line to go")
+
+
+async def test_the_panel_counts_both_halves_live_and_ends_on_the_billed_figure() -> None:
+    host = FakeHost(installed_model("llama3.2:3b", parameter_size="3.2B", family="llama"))
+    provider = FakeCloud(
+        priced_model(MODEL),
+        priced_model("meta-llama/llama-3.2-3b-instruct", hugging_face_id="meta-llama/Llama-3.2-3B-Instruct"),
+    )
+    gate = asyncio.Event()
+    provider.will_say(
+        MODEL,
+        Accepted("gen-1"),
+        Served(GROQ, MODEL, "Groq"),
+        TextDelta("x", 10),
+        gate,
+        Finished("stop", Usage(12, 10, source="provider"), bill=bill("0.000310")),
+    )
+    async with chat_app(host, cloud=provider, profile=DECLARED) as stand:
+        assert stand.hub.cloud_watch is not None
+        await stand.hub.cloud_watch.look()
+        await with_lanes(stand)
+        await stand.say("hello")
+        await shows(stand.pilot, "so far")
+        stand.chat.board._tick()
+        await stand.pilot.pause()
+        live = next(row for row in stand.chat.panel.turns if row.place is not None and not row.place.is_local)
+        assert live.live
+        assert live.cloud.amount is not None
+        gate.set()
+        await stand.done()
+
+        screen = drawn(stand.app)
+        assert "○ $0.000310 billed" in screen
+        assert "in the cloud" in screen
+        assert "local " in screen
+        assert "on power; with the machine it" in screen.replace("\n", " ") or "on power;" in screen
+        local = next(turn for turn in stand.ledger.turns if turn.place.is_local)
+        assert local.ref_model == "meta-llama/llama-3.2-3b-instruct"
+        remote = next(turn for turn in stand.ledger.turns if not turn.place.is_local)
+        assert remote.price_snapshot is not None

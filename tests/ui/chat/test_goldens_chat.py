@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
-from llmhub.core.chat import Durations, Finished, TextDelta, ThinkingDelta, Usage
+from llmhub.core.chat import Accepted, Durations, Finished, Served, TextDelta, ThinkingDelta, Usage
 from llmhub.core.conversations import LaneSetup
 from llmhub.core.daemon_start import StartAdvice, StartKind
 from llmhub.core.errors import FailureKind
+from llmhub.core.places import Place, PlaceKind
 from support.chat_mode import DECLARED, Stand, chat_app
+from support.fake_cloud import FakeCloud, bill, priced_model
 from support.fake_host import FakeHost, failure, installed_model
 from support.screens import check_golden, drawn, shows, until
 
@@ -133,3 +135,29 @@ async def test_no_model(size: tuple[int, int]) -> None:
         await shows(stand.pilot, "largest that fits")
 
         check_golden(name("no-model", size), drawn(stand.app))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_local_beside_cloud(size: tuple[int, int]) -> None:
+    groq = Place(PlaceKind.PROVIDER, "Groq")
+    model = "meta-llama/llama-3.2-3b-instruct"
+    provider = FakeCloud(priced_model(model, hugging_face_id="meta-llama/Llama-3.2-3B-Instruct"))
+    made = FakeHost(installed_model("llama3.2:3b", 2_019_393_189, parameter_size="3.2B", family="llama"))
+    async with chat_app(made, size, profile=DECLARED, cloud=provider) as stand:
+        assert stand.hub.cloud_watch is not None
+        await stand.hub.cloud_watch.look()
+        stand.session.add_lane(LaneSetup("openrouter", model))
+        await until(stand.pilot, lambda: len(stand.chat.board.transcripts) == 2, "two lanes")
+        stand.host.will_say("llama3.2:3b", TextDelta("Merge sort splits the list.", 412), DONE)
+        provider.will_say(
+            model,
+            Accepted("gen-1"),
+            Served(groq, model, "Groq"),
+            TextDelta("Merge sort is a *divide-and-conquer* way.", 398),
+            Finished("stop", Usage(1190, 398, source="provider"), bill=bill("0.000310")),
+        )
+        await stand.say("Explain merge sort.")
+        await stand.done()
+        await shows(stand.pilot, "$4.12 left")
+
+        check_golden(name("local-and-cloud", size), drawn(stand.app))

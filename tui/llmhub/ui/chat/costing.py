@@ -14,6 +14,8 @@ from llmhub.core.costs.live import NO_PRICES, LiveCost, LivePrices, LiveView
 from llmhub.core.costs.panel import (
     PanelRow,
     PanelView,
+    explain_turn_cash,
+    explain_turn_cloud,
     explain_turn_power,
     explain_turn_with_machine,
     live_row,
@@ -71,7 +73,7 @@ class PanelKeeper:
         if run.turn is not None:
             self._chat_turns[run.turn.id] = run.turn
             if (live := self._live.get(run.node)) is not None:
-                live.settle(run.turn)
+                live.settle(run.turn, self._screen.hub.prices if self._screen.hub else None)
         self.rest()
 
     def words_of(self, turn: Turn | None, run: LaneRun | None) -> str:
@@ -104,15 +106,22 @@ class PanelKeeper:
             hub.services.now().date(),
             chat=buckets_of(self._chat_turns.values()),
             machine=hub.services.machine_id,
+            prices=hub.prices,
         )
         self._draw()
 
     def explained(self, turn: Turn) -> list[tuple[str, str]]:
         """How the cost of a turn was worked out, as lines."""
         hub = self._screen.hub
-        if hub is None or not turn.place.is_local:
+        if hub is None:
             return []
-        explained = (explain_turn_power(turn, hub.profiles), explain_turn_with_machine(turn, hub.profiles))
+        explained = []
+        if turn.place.is_local:
+            explained += [explain_turn_power(turn, hub.profiles), explain_turn_with_machine(turn, hub.profiles)]
+        explained += [
+            explain_turn_cloud(turn, hub.profiles, hub.prices),
+            explain_turn_cash(turn, hub.profiles, hub.prices),
+        ]
         return [("", line) for each in explained for line in ("", *formats.explanation(each))]
 
     def explained_periods(self) -> list[tuple[str, str]]:
@@ -171,10 +180,10 @@ class PanelKeeper:
             if run.running and live is not None:
                 rows.append(live_row(live.view, run.place, today))
             elif run.turn is not None:
-                rows.append(turn_row(run.turn, hub.profiles))
+                rows.append(turn_row(run.turn, hub.profiles, hub.prices))
         if not rows and self._chat_turns:
             last = max(self._chat_turns.values(), key=local_moment)
-            rows.append(turn_row(last, hub.profiles))
+            rows.append(turn_row(last, hub.profiles, hub.prices))
         return rows
 
 

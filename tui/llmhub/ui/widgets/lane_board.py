@@ -157,7 +157,8 @@ class LaneBoard(Container):
         state = session.hub.state
         installed = session.models.installed(setup)
         run = session.runs.get(lane)
-        place = run.place if run and run.running else session.models.place(setup)
+        known = run is not None and run.setup.model == setup.model and run.setup.backend == setup.backend
+        place = run.place if run is not None and known else session.models.place(setup)
         note = ""
         if session.hub.is_cloud(setup.backend):
             note = session.hub.cloud_state.known_as
