@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.bare_app import READY
 from benchmarks.command import benchmark
-from benchmarks.daemon import APP, APP_READY, BARE, Daemon, environment
+from benchmarks.daemon import APP, APP_READY, BARE, MODEL, Daemon, environment
 from benchmarks.figures import Row, at_most, context, median, paired_ratio
 from benchmarks.pty_app import PtyApp
 
@@ -57,6 +57,7 @@ def app_start(daemon: Daemon) -> Start:
         frame_ns = app.wait(APP_READY)
         app.send(_KEY)
         key_ns = app.wait(_KEY, after_ns=frame_ns)
+        app.wait(MODEL)
         app.settle()
         resident_mb = app.resident_bytes() / 1e6
         return Start((frame_ns - app.started_ns) / 1e6, (key_ns - app.started_ns) / 1e6, resident_mb)
