@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmhub.core.chat import ChatEvent
-from llmhub.core.errors import ConfigError
+from llmhub.core.errors import ConfigError, LLMHubError
 from llmhub.core.hub import Hub, Services
 from llmhub.core.memory import MemoryState
 from llmhub.core.models import Manifest
@@ -87,6 +87,9 @@ class Watcher:
 
     def run_ended(self, run: LaneRun) -> None:
         self.heard.append(f"ended {run.lane}")
+
+    def refused(self, error: LLMHubError, text: str) -> None:
+        self.heard.append(f"refused {text}: {error}")
 
     def chat_changed(self) -> None:
         self.heard.append("changed")

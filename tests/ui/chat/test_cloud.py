@@ -275,3 +275,83 @@ async def test_the_panel_counts_both_halves_live_and_ends_on_the_billed_figure()
         assert local.ref_model == "meta-llama/llama-3.2-3b-instruct"
         remote = next(turn for turn in stand.ledger.turns if not turn.place.is_local)
         assert remote.price_snapshot is not None
+
+
+async def test_a_limit_stops_a_prompt_before_a_byte_leaves_and_offers_the_local_lane() -> None:
+    provider = cloud()
+    async with chat_app(
+        FakeHost(installed_model("qwen3:8b")), cloud=provider, day_budget_usd=Decimal("0.0001")
+    ) as stand:
+        assert stand.hub.cloud_watch is not None
+        await stand.hub.cloud_watch.look()
+        await with_lanes(stand)
+        await stand.say("a long question")
+        await shows(stand.pilot, "could be passed")
+
+        assert provider.requests == []
+        assert stand.host.requests == []
+        assert stand.chat.prompt.text == "a long question"
+        stand.chat.strip.focus()
+        await stand.pilot.press("enter", "enter")
+        await stand.done()
+
+        assert provider.requests == []
+        assert [request.messages[-1].text for request in stand.host.requests] == ["a long question"]
+        assert "Hello from qwen3:8b." in drawn(stand.app)
+
+
+async def test_a_bill_that_comes_late_takes_the_place_of_the_estimate_on_the_screen_and_in_the_chat() -> None:
+    from llmhub.core.cloud import Generation
+
+    provider = cloud()
+    provider.will_bill("gen-9", Generation("gen-9", Decimal("0.00042"), provider="Groq", prompt_tokens=9))
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider) as stand:
+        assert stand.hub.cloud_watch is not None
+        await stand.hub.cloud_watch.look()
+        await with_lanes(stand)
+        provider.will_say(
+            MODEL, Accepted("gen-9"), Served(GROQ, MODEL, "Groq"), TextDelta("so far", 2), asyncio.Event()
+        )
+        await stand.say("go")
+        await shows(stand.pilot, "so far")
+        await stand.pilot.press("escape")
+        await stand.done()
+        await shows(stand.pilot, "$0.000420 billed")
+
+        reply = stand.session.chat.path(1)[-1]
+        assert reply.metrics["billed"]["reconciled"] == "generation"
+        assert reply.content == "so far"
+
+
+async def test_a_bill_that_an_earlier_run_left_open_is_asked_for_at_the_start() -> None:
+    from dataclasses import replace
+
+    from support.fake_ledger import FakeLedger
+
+    from llmhub.core.cloud import Generation
+    from llmhub.core.turns import BilledFacts
+
+    first = cloud()
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=first) as stand:
+        await with_lanes(stand)
+        await stand.say("go")
+        await stand.done()
+        turn = next(turn for turn in stand.ledger.turns if turn.context.lane == 1)
+    ledger = FakeLedger()
+    ledger.turns.append(replace(turn, generation_id="gen-old", billed=BilledFacts(reconciled="pending")))
+    again = cloud()
+    again.will_bill("gen-old", Generation("gen-old", Decimal("0.00042"), provider="Groq"))
+
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=again, ledger=ledger) as stand:
+        await until(stand.pilot, lambda: stand.hub.settled, "the late bill")
+
+        assert [each.billed.pico_usd for each in stand.hub.settled.values()] == [420_000_000]
+
+
+async def test_without_a_key_nothing_is_asked_of_the_provider_at_the_start() -> None:
+    provider = cloud(has_key=False)
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider) as stand:
+        await stand.say("go")
+        await stand.done()
+
+        assert provider.calls == []

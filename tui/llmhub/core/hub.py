@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from llmhub.core import booking
+from llmhub.core.budget import BudgetGuard
 from llmhub.core.cloud_watch import CloudState, CloudWatch
 from llmhub.core.daemon_start import StartAdvice
 from llmhub.core.errors import LLMHubError
@@ -22,6 +23,7 @@ from llmhub.core.ports import Backend, ChatStore, CloudHost, Ledger, ModelHost, 
 from llmhub.core.price_book import PriceBook, PriceSnapshot
 from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.pull_queue import PullQueue
+from llmhub.core.reconcile import Reconciler
 from llmhub.core.totals import Totals
 from llmhub.core.turns import Turn
 from llmhub.core.watch import HostState, HostWatch
@@ -115,6 +117,24 @@ class Hub:
         self.cloud_watch = (
             CloudWatch(services.cloud, services.switch, self._cloud_looked) if services.cloud is not None else None
         )
+        self.budget = BudgetGuard(
+            services.day_budget_usd,
+            services.month_budget_usd,
+            totals=lambda: self.totals,
+            today=lambda: services.now().date(),
+        )
+        self.settled: dict[str, Turn] = {}
+        """Turns whose late bills have come since the start, by id: what shows them takes these."""
+        self._reconciler = (
+            Reconciler(
+                services.cloud,
+                services.ledger,
+                estimated=lambda turn: booking.with_estimate(turn, self.prices),
+                settled=self._bill_came,
+            )
+            if services.cloud is not None
+            else None
+        )
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self.pulls = PullQueue(
@@ -153,8 +173,14 @@ class Hub:
         if self.is_cloud(backend):
             if self.cloud_watch is not None:
                 self.spawn(self.cloud_watch.look_at_key())
+            self.ask_for_bills()
         else:
             self.watch.poke()
+
+    def ask_for_bills(self) -> None:
+        """Ask for the bills that have not come, in the background; a bill nobody knows yet stays pending."""
+        if self._reconciler is not None and not self.services.switch.offline:
+            self.spawn(self._reconciler.run())
 
     def set_offline(self, offline: bool) -> None:
         """Move the offline switch; it acts in the transport, at once."""
@@ -213,6 +239,8 @@ class Hub:
         if isinstance(left, list):
             self.pulls.restore(str(name) for name in left if name)
         self.spawn(self.watch.run())
+        if self.services.cloud is not None:
+            self.spawn(self._meet_cloud())
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
         """Run a coroutine in the background, held until it ends; the loop's handler is told of a failure."""
@@ -235,6 +263,21 @@ class Hub:
 
     async def _pulled(self, _name: str) -> None:
         await self.watch.look()
+
+    async def _meet_cloud(self) -> None:
+        """With a key: what it may spend, the price list, and bills that an earlier run left open. Without: nothing."""
+        if self.services.find_key is not None:
+            await self.services.find_key()
+        if self.cloud_watch is None:
+            return
+        self.cloud_watch.switched()
+        if self.cloud_state.has_key and not self.cloud_state.offline:
+            self.ask_for_bills()
+            await self.cloud_watch.look()
+
+    def _bill_came(self, turn: Turn) -> None:
+        self.settled[turn.id] = turn
+        self.changed()
 
     def _cloud_looked(self, _state: CloudState) -> None:
         self.changed()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,9 +11,11 @@ from time import monotonic
 from typing import Protocol
 
 from llmhub.core.asking import without_oldest
+from llmhub.core.budget import BudgetError
 from llmhub.core.chat import Accepted, ChatEvent, ChatRequest, TextDelta, ThinkingDelta, Waiting
 from llmhub.core.conversations import Chat, Entry, LaneSetup
-from llmhub.core.errors import BackendError
+from llmhub.core.costs.estimate import SendEstimate, send_estimate
+from llmhub.core.errors import BackendError, LLMHubError
 from llmhub.core.hub import Hub
 from llmhub.core.identity import new_id
 from llmhub.core.lane_models import LaneModels
@@ -85,6 +87,9 @@ class SessionListener(Protocol):
     def run_ended(self, run: LaneRun) -> None:
         """The reply has ended, one way or another; its turn is booked."""
 
+    def refused(self, error: LLMHubError, text: str) -> None:
+        """A prompt was not sent at all: a limit stands before it. `text` is the person's own, to be given back."""
+
     def chat_changed(self) -> None:
         """Title, lanes, heads or the queue changed."""
 
@@ -117,19 +122,22 @@ class ChatSession:
         """Whether any lane's reply has not ended."""
         return any(run.running for run in self.runs.values())
 
-    def send(self, text: str) -> bool:
-        """Ask every lane; while replies stream the prompt is queued instead.
+    def send(self, text: str, lanes: Sequence[int] | None = None) -> bool:
+        """Ask every lane, or only some; while replies stream the prompt is queued instead.
 
         Returns:
-            Whether it was sent at once.
+            Whether it was sent at once. A prompt that a limit stops goes back through `SessionListener.refused`.
         """
         if self.running:
             self.queued = text
             self._listener.chat_changed()
             return False
-        entries, asked = self.chat.ask(text, list(self.chat.lanes))
+        wanted = list(self.chat.lanes if lanes is None else lanes)
+        if (turns := self._admit(wanted, text)) is None:
+            return False
+        entries, asked = self.chat.ask(text, wanted)
         self._save(entries)
-        self._start(asked)
+        self._start(asked, turns)
         return True
 
     def unqueue(self) -> str | None:
@@ -152,9 +160,11 @@ class ChatSession:
         question = self._question_of(lane, reply)
         if question is None:
             return False
+        if (turns := self._admit([lane], "", self.chat.heads.get(lane))) is None:
+            return False
         if num_ctx is not None:
             self._save(self.chat.set_lane(lane, replace(self.chat.lanes[lane], num_ctx=num_ctx)))
-        self._start({lane: question}, drop_turns=drop_turns)
+        self._start({lane: question}, turns, drop_turns=drop_turns)
         return True
 
     def edit(self, question: str, text: str) -> bool:
@@ -164,9 +174,11 @@ class ChatSession:
         lanes = [lane for lane in self.chat.lanes if any(node.id == question for node in self.chat.path(lane))]
         if not lanes:
             return False
+        if (turns := self._admit(lanes, text)) is None:
+            return False
         entries, asked = self.chat.edit(question, text, lanes)
         self._save(entries)
-        self._start(asked)
+        self._start(asked, turns)
         return True
 
     def stop(self, lane: int | None = None) -> bool:
@@ -227,6 +239,26 @@ class ChatSession:
         self._save(self.chat.select(lane, node))
         self._listener.chat_changed()
 
+    def settle(self, turns: Mapping[str, Turn]) -> list[str]:
+        """Keep late bills with their replies; the nodes that changed."""
+        changed = []
+        for node in self.chat.nodes.values():
+            turn = turns.get(node.turn_id or "")
+            if turn is None or (node.metrics.get("billed") or {}).get("reconciled") == turn.billed.reconciled:
+                continue
+            self._save(
+                self.chat.finish_reply(
+                    node.id,
+                    str(turn.status),
+                    note=node.note,
+                    metrics=turn.to_record(),
+                    thought_s=node.thought_s,
+                    thought_tokens=node.thought_tokens,
+                )
+            )
+            changed.append(node.id)
+        return changed
+
     def context_used(self, lane: int) -> int | None:
         """Tokens of the lane's context that the last turn left in use; `None` when no count is known."""
         for node in reversed(self.chat.path(lane)):
@@ -253,14 +285,40 @@ class ChatSession:
             at = node.parent
         return None
 
-    def _start(self, asked: dict[int, str], *, drop_turns: int = 0) -> None:
+    def _admit(self, lanes: Sequence[int], text: str, head: str | None = None) -> dict[int, str] | None:
+        """The ids of the turns to come, with room for them within the limits; `None` when a limit stops them all."""
+        hub = self.hub
+        turns = {lane: new_id() for lane in lanes}
+        estimates: dict[str, SendEstimate] = {}
+        for lane in lanes:
+            setup = self.chat.lanes[lane]
+            if not hub.is_cloud(setup.backend):
+                continue
+            messages = self.chat.messages(lane, head)
+            model = self.models.cloud(setup)
+            estimates[turns[lane]] = send_estimate(
+                setup.model,
+                model.pricing if model is not None else None,
+                prompt_bytes=sum(len(message.text.encode()) for message in messages) + len(text.encode()),
+                max_tokens=self.models.max_tokens(setup),
+                messages=len(messages) + 1,
+                at=hub.services.now(),
+            )
+        try:
+            hub.budget.reserve(estimates)
+        except BudgetError as error:
+            self._listener.refused(error, text)
+            return None
+        return turns
+
+    def _start(self, asked: dict[int, str], turns: dict[int, str], *, drop_turns: int = 0) -> None:
         group = new_id()
         hub = self.hub
         hub.note_prices((self.chat.lanes[lane].model, hub.is_cloud(self.chat.lanes[lane].backend)) for lane in asked)
         for lane, question in asked.items():
             setup = self.chat.lanes[lane]
             place = self.models.place(setup)
-            turn_id = new_id()
+            turn_id = turns[lane]
             told = {"kind": str(place.kind), "name": place.name}
             entries, node = self.chat.begin_reply(lane, question, turn_id=turn_id, model=setup.model, place=told)
             self._save(entries)
@@ -292,6 +350,7 @@ class ChatSession:
         except Exception as failure:
             run.failure = failure
         finally:
+            hub.budget.release(turn_id)
             run.turn = run.meter.turn if run.meter else None
             run.state = RunState.ENDED
             self._finish(run)

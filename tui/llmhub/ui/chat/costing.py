@@ -100,6 +100,11 @@ class PanelKeeper:
         hub = self._screen.hub
         if hub is None:
             return
+        for turn_id in self._chat_turns.keys() & hub.settled.keys():
+            self._chat_turns[turn_id] = hub.settled[turn_id]
+        for run in self._runs.values():
+            if run.turn is not None:
+                run.turn = hub.settled.get(run.turn.id, run.turn)
         self._resting = panel_view(
             hub.totals,
             hub.profiles,

@@ -78,3 +78,20 @@ def _pull(screen: ChatScreen, model: str) -> None:
     if screen.hub is not None:
         screen.hub.pulls.add(model)
         screen.notify(f"Pulling {model}; F3 shows it.", markup=False)
+
+
+def refusal_actions(screen: ChatScreen, text: str) -> list[ErrorAction]:
+    """What can be done about a prompt that a limit stopped: ask the lanes that bill nothing."""
+    session = screen.session
+    if session is None or not text:
+        return []
+    local = [lane for lane, setup in session.chat.lanes.items() if not session.hub.is_cloud(setup.backend)]
+    if not local:
+        return [ErrorAction("Another model", screen.action_lanes)]
+
+    def ask() -> None:
+        screen.prompt.clear()
+        session.send(text, local)
+
+    words = ", ".join(session.chat.lanes[lane].model for lane in local)
+    return [ErrorAction(f"Ask {words} on this machine only", ask)]

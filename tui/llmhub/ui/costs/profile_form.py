@@ -90,8 +90,11 @@ class ProfileScreen(ModalScreen[Mapping[str, str] | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="profile.back", tooltip="Leave without a change"),
         Binding("ctrl+s", "keep", "keep", id="profile.keep", tooltip="Keep what stands here"),
-        Binding("up", "app.focus_previous", "field above", id="profile.up", tooltip="The field above", show=False),
-        Binding("down", "app.focus_next", "field below", id="profile.down", tooltip="The field below", show=False),
+        # before the scrolling that holds the fields, which knows these keys too
+        Binding("up", "step(-1)", "field above", id="profile.up", tooltip="The field above", show=False, priority=True),
+        Binding(
+            "down", "step(1)", "field below", id="profile.down", tooltip="The field below", show=False, priority=True
+        ),
     ]
 
     def __init__(self, profile: Profile) -> None:
@@ -146,6 +149,13 @@ class ProfileScreen(ModalScreen[Mapping[str, str] | None]):
             inputs[at + 1].focus()
         else:
             self.action_keep()
+
+    def action_step(self, by: int) -> None:
+        """To the field above or below."""
+        if by > 0:
+            self.focus_next(Input)
+        else:
+            self.focus_previous(Input)
 
     def action_leave(self) -> None:
         """No change."""

@@ -25,7 +25,7 @@ from llmhub.core.session import ChatSession, LaneRun
 from llmhub.core.turns import Turn
 from llmhub.ui.chat import cloud_flow, comparing, first_minutes, flows, hinting, lanes_flow, look
 from llmhub.ui.chat.costing import PanelKeeper
-from llmhub.ui.chat.failures import failure_actions
+from llmhub.ui.chat.failures import failure_actions, refusal_actions
 from llmhub.ui.chat.palette import ChatCommands
 from llmhub.ui.painting import FrontCompositor
 from llmhub.ui.screens.opening import PROMPT_KEYS, Draft
@@ -184,6 +184,12 @@ class ChatScreen(Screen[None]):
         self._title()
         self._hint()
 
+    def refused(self, error: LLMHubError, text: str) -> None:
+        """See `SessionListener`: the text is back in the prompt, and the local lanes are offered."""
+        if not self.prompt.text:
+            self.prompt.put(text)
+        self.strip.show(error, actions=refusal_actions(self, text))
+
     def chat_changed(self) -> None:
         """See `SessionListener`."""
         self.call_later(self._follow)
@@ -209,6 +215,8 @@ class ChatScreen(Screen[None]):
         self._title()
         self._hint()
         self.board.refresh_headers()
+        if self.session is not None and hub.settled:
+            self.board.settled(self.session.settle(hub.settled))
         self.costs.rest()
 
     def _tell_notices(self) -> None:

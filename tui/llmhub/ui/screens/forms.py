@@ -209,7 +209,7 @@ class TextScreen(ModalScreen[str | None]):
 class FactsScreen(ModalScreen[None]):
     """Lines of facts, or the explanation of a figure."""
 
-    DEFAULT_CSS = "FactsScreen {" + _BOX + "& VerticalScroll { height: auto; max-height: 20; } }"
+    DEFAULT_CSS = "FactsScreen {" + _BOX + "& VerticalScroll { height: auto; max-height: 65vh; } }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "leave", "back", id="facts.back", tooltip="Back")
     ]
@@ -226,7 +226,8 @@ class FactsScreen(ModalScreen[None]):
             yield Label(Content(self._title), classes="title")
             with VerticalScroll():
                 for name, value in self._facts:
-                    yield Static(Content.assemble((f"{name:<{wide}}  ", "dim"), value))
+                    # a line without a name is a sentence: it has the whole width
+                    yield Static(Content.assemble((f"{name:<{wide}}  ", "dim"), value) if name else Content(value))
             yield Static("esc back", classes="keys", markup=False)
 
     def action_leave(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -145,6 +145,19 @@ class LaneBoard(Container):
         if session is None or not session.running:
             self._still()
         self.refresh_headers()
+
+    def settled(self, nodes: Sequence[str]) -> None:
+        """Late bills have come: the lines under these replies say them."""
+        session = self._session
+        for node_id in nodes if session is not None else ():
+            node = session.chat.nodes[node_id] if session is not None else None
+            turn = reply_turn(node) if node is not None else None
+            if turn is None:
+                continue
+            for view in self._views.values():
+                view.transcript.set_metrics(
+                    node_id, ended_words(turn), self.right_of(turn, None), failed=turn.status != "complete"
+                )
 
     # -- headers ------------------------------------------------------------------------------
 
