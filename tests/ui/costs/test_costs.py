@@ -297,6 +297,7 @@ async def test_enter_on_a_model_and_on_a_turn_explains_them() -> None:
         told = await explained(stand, "turns", "down", "down", "down")
         assert "as it was told" in told
         assert "0.000310" in told
+        assert "esc back" in stand.text
 
 
 def test_the_arithmetic_of_every_row_gives_its_figure_again() -> None:
@@ -462,7 +463,7 @@ async def test_a_profile_that_cannot_be_written_is_told_in_the_strip() -> None:
 async def test_the_form_says_what_each_key_is_and_where_its_default_comes_from() -> None:
     async with costs_mode(some_turns()) as stand:
         await open_profile(stand)
-        await stand.press("enter", "enter")
+        await stand.press("enter", "down", "down", "up")
 
         assert "[profile] usd_per_kwh" in stand.text
         assert "default 0.18 $/kWh (US average 2026, EIA forecast) · such as 0.18 $/kWh" in stand.text
