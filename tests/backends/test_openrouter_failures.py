@@ -206,6 +206,20 @@ async def test_a_timeout_or_a_server_s_fault_before_the_first_token_is_met_by_on
     assert heard.requests[0] == heard.requests[1]
 
 
+@pytest.mark.parametrize("status", [400, 429, 502, 503, 529])
+async def test_no_other_refusal_is_met_by_another_request(status: int) -> None:
+    heard = await chat(Answer.of({"error": {"code": status, "message": "no"}}, status))
+
+    assert heard.failure is not None
+    assert len(heard.requests) == 1
+
+
+async def test_what_the_provider_calls_lasting_is_not_tried_again() -> None:
+    error = {"http_status": 500, "error_type": "server", "availability": {"retryable": False}}
+
+    assert len((await chat(Answer.of({"error": error}, 500))).requests) == 1
+
+
 async def test_after_the_headers_nothing_is_ever_asked_again() -> None:
     error = {"error": {"code": 500, "message": "x", "metadata": {"error_type": "server"}}, "choices": []}
 
@@ -439,6 +453,16 @@ async def failure_of(openrouter: OpenRouter, call: str) -> BackendError:
     with pytest.raises(BackendError) as raised:
         await calls[call]()
     return raised.value
+
+
+async def test_a_key_of_another_shape_is_not_repeated_either() -> None:
+    key = "gateway-key-of-the-company"
+    openrouter = OpenRouter(make_client(), key=lambda: key)
+
+    failed = openrouter._failures.said(Saying.of({"message": f"who is {key}?"}, 400), model="m")
+
+    assert str(failed) == "OpenRouter refused: who is (a key)? · m · change the request and try again"
+    assert failed.detail == "who is (a key)?"
 
 
 CALLS = ["chat", "key_info", "generation", "models", "endpoints"]

@@ -29,6 +29,7 @@ def test_what_is_saved_is_loaded_exactly(tmp_path: Path) -> None:
     CloudModelCache(tmp_path / "cache").save(SOURCE, KEPT)
 
     assert CloudModelCache(tmp_path / "cache").load(SOURCE) == KEPT
+    assert CloudModelCache(tmp_path / "cache").load(f"{SOURCE}/") == KEPT
 
 
 def test_nothing_is_kept_at_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -52,7 +52,7 @@ class CloudModelCache:
         """Keep a list in place of the one before. Writes a file; when that fails the old one stays."""
         document = {
             "v": _VERSION,
-            "source": source,
+            "source": source.rstrip("/"),
             "fetched_at": kept.fetched_at.astimezone(UTC).isoformat(),
             "sha256": _checksum(kept.pages),
             "pages": list(kept.pages),
@@ -80,7 +80,7 @@ class CloudModelCache:
 
 
 def _sound(told: Any, source: str) -> KeptPages | None:
-    if not isinstance(told, dict) or told.get("v") != _VERSION or told.get("source") != source:
+    if not isinstance(told, dict) or told.get("v") != _VERSION or told.get("source") != source.rstrip("/"):
         return None
     pages, fetched = told.get("pages"), told.get("fetched_at")
     if not isinstance(pages, list) or not pages or not all(isinstance(page, str) for page in pages):
