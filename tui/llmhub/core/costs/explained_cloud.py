@@ -125,7 +125,7 @@ def _arithmetic(
         inputs.append(Input(name, words, decimal(amount), "tokens", label, source))
 
     def per_m(name: str, words: str, price: Decimal) -> str:
-        inputs.append(Input(f"{name}_price", words, price * MILLION, "$/M", Label.BILLED, held))
+        inputs.append(Input(f"{name}_price", words, (price * MILLION).normalize(), "$/M", Label.BILLED, held))
         return f"{name}_price / 1000000"
 
     count("prompt", "tokens of the prompt", tokens.prompt)
