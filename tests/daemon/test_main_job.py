@@ -137,7 +137,7 @@ def test_escape_stops_and_frees_the_daemon_for_the_next_question(home: Home) -> 
         pick(terminal, RECITE)
         ask(terminal, "And now?")
         terminal.shows("Grüße.", LONG_S)
-        terminal.hides(STREAMS)
+        terminal.until(lambda: terminal.screen.text.count("· first ") == 2, "the end of the second", LONG_S)
         leave(terminal)
 
     stopped, answered = home.turns
@@ -153,9 +153,12 @@ def test_a_model_is_unloaded_from_the_list_of_models(home: Home, daemon: Daemon)
         terminal.press("f3")
         terminal.shows("on disk")
         terminal.press("/")
+        terminal.shows("enter keep it")
         terminal.type(RECITE)
-        terminal.until(lambda: sum(" ● " in f" {line}" for line in terminal.screen.lines[3:]) == 1, "one model")
-        terminal.press("enter", "o")
+        terminal.until(lambda: sum(" ● " in line for line in terminal.screen.lines[3:]) == 1, "one model")
+        terminal.press("enter")
+        terminal.shows("enter chat")
+        terminal.press("o")
         until(lambda: f"{RECITE}:latest" not in daemon.loaded, "the unloading")
         leave(terminal)
 
@@ -260,7 +263,7 @@ def test_a_daemon_that_is_killed_in_mid_stream_is_told_and_waited_for(home: Home
         pick(terminal, RECITE)
         ask(terminal, "And now?")
         terminal.shows("Grüße.", LONG_S)
-        terminal.hides(STREAMS)
+        terminal.until(lambda: terminal.screen.text.count("· first ") == 2, "the end of the second", LONG_S)
         leave(terminal)
 
     assert home.statuses == [TurnStatus.CUT, TurnStatus.COMPLETE]
