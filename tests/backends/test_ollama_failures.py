@@ -8,7 +8,7 @@ import pytest
 
 from llmhub.backends.ollama import Ollama
 from llmhub.backends.ollama_failures import Failures
-from llmhub.core.chat import Accepted
+from llmhub.core.chat import Accepted, ChatRequest, Message
 from llmhub.core.errors import BackendError, FailureKind
 from llmhub.net import OfflineError, Switch, UnreachableError, make_client
 from support.ollama_replay import HELLO, chat, daemon
@@ -340,3 +340,42 @@ async def test_an_endless_error_page_does_not_fill_the_memory() -> None:
 
     assert heard.failed.kind is FailureKind.REFUSED
     assert len(heard.failed.detail) <= 4000
+
+
+# -- offline, the daemon is no way out --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["gpt-oss:120b-cloud", "glm-4.6:cloud", "mine:latest"])
+async def test_offline_nothing_is_sent_to_a_cloud_through_the_daemon(model: str) -> None:
+    stub = {"name": "mine:latest", "model": "mine:latest", "remote_host": "https://ollama.com", "remote_model": "x"}
+    switch = Switch()
+    async with replay({"GET /api/tags": Answer.of({"models": [stub]}), "POST /api/chat": Answer.lines()}) as server:
+        client = make_client(switch)
+        ollama = Ollama(client, server.url)
+        await ollama.installed()
+        switch.offline = True
+
+        with pytest.raises(BackendError) as refused:
+            async for _ in ollama.chat(ChatRequest(model, (Message.of("user", "secret"),))):
+                pass
+        asked = [asked.path for asked in server.asked]
+        await client.aclose()
+
+    assert refused.value.kind is FailureKind.OFFLINE
+    assert asked == ["/api/tags"]
+
+
+@pytest.mark.parametrize("model", ["qwen3:8b", "hf.co/user/repo:Q4_K_M"])
+async def test_offline_the_daemon_is_not_asked_to_fetch(model: str) -> None:
+    async with replay({"POST /api/pull": Answer.lines({"status": "success"})}) as server:
+        client = make_client(Switch(offline=True))
+        ollama = Ollama(client, server.url)
+
+        with pytest.raises(BackendError) as refused:
+            async for _ in ollama.pull(model):
+                pass
+        here = [event.status async for event in ollama.pull("127.0.0.1:5000/me/model:1b", insecure=True)]
+        await client.aclose()
+
+    assert refused.value.kind is FailureKind.OFFLINE
+    assert (here, len(server.asked)) == (["success"], 1)

@@ -17,14 +17,15 @@ from llmhub.backends.ollama_sayings import Doing
 from llmhub.core.addresses import host_of
 from llmhub.core.chat import Accepted, ChatEvent, ChatRequest, Served, Waiting
 from llmhub.core.models import DaemonInfo, InstalledModel, LoadedModel, ModelDetails, PullEvent
-from llmhub.core.names import name_key, says_cloud
-from llmhub.core.places import OLLAMA_CLOUD, Place, place_of
+from llmhub.core.names import name_key, registry_of, says_cloud
+from llmhub.core.places import OLLAMA_CLOUD, Place, is_loopback, place_of
 from llmhub.core.plain import one_line
 from llmhub.net import (
     SILENCE_S,
     Client,
     LineSplitter,
     NetError,
+    OfflineError,
     Opened,
     Reply,
     Silence,
@@ -73,11 +74,14 @@ class Ollama:
         self._poll_s = poll_s
         self._failures = Failures(name, self.url)
         self._package = PackageCalls(client, self.url)
+        self._relayed: frozenset[str] = frozenset()
+        """Models that the daemon lists and that run elsewhere, whatever their name."""
 
     # -- chat -----------------------------------------------------------------------------------
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """Stream one reply; see `llmhub.core.ports.Backend.chat`."""
+        self._refuse_to_relay("chat", request.model)
         reader = ChatReader(request, self._failures)
         splitter = LineSplitter()
         opened: Opened | None = None
@@ -156,7 +160,9 @@ class Ollama:
     async def installed(self) -> tuple[InstalledModel, ...]:
         """Installed models, cloud stubs included."""
         reply = await self._get("/api/tags")
-        return self._known(installed_models(await self._answer(reply, "list"), host_of(self.url)), reply)
+        found = self._known(installed_models(await self._answer(reply, "list"), host_of(self.url)), reply)
+        self._relayed = frozenset(name_key(model.name) for model in found if model.place == OLLAMA_CLOUD)
+        return found
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
         """Models in memory."""
@@ -170,6 +176,7 @@ class Ollama:
             model: Its name.
             verbose: Also the arrays of `model_info`, which some sizing needs; the daemon then sends megabytes.
         """
+        self._refuse_to_relay("show", model)
         body: dict[str, Any] = {"model": model} | ({"verbose": True} if verbose else {})
         reply = await self._on_wire(
             self._client.request("POST", f"{self.url}/api/show", body=body, read_s=_LIST_S), "show", model
@@ -180,6 +187,7 @@ class Ollama:
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | int | None = None) -> None:
         """Load `model`; returns when it is in memory. Cancelling ends the load."""
+        self._refuse_to_relay("load", model)
         await self._chat_once(load_body(model, num_ctx, keep_alive), "load", model, read_s=None)
 
     async def unload(self, model: str) -> None:
@@ -217,6 +225,7 @@ class Ollama:
             model: Its name, of any registry.
             insecure: Let the daemon use plain HTTP, for a registry on loopback.
         """
+        self._refuse_to_relay("pull", model)
         body: dict[str, Any] = {"model": model, "stream": True} | ({"insecure": True} if insecure else {})
         splitter = LineSplitter()
         opened = False
@@ -262,6 +271,22 @@ class Ollama:
             total_bytes=whole_number(said.get("total")) or None,
             completed_bytes=whole_number(said.get("completed")) or 0,
         )
+
+    def _refuse_to_relay(self, doing: Doing, model: str) -> None:
+        """Offline the daemon is no way out either: what it would send to a cloud, or fetch, is not asked of it.
+
+        Raises:
+            BackendError: of the kind OFFLINE.
+        """
+        if not self._client.transport.offline:
+            return
+        if doing == "pull":
+            host = registry_of(model)
+            away = not is_loopback(host.rpartition(":")[0] or host)
+        else:
+            host, away = "ollama.com", says_cloud(model) or name_key(model) in self._relayed
+        if away:
+            raise self._failures.net(OfflineError(host), doing=doing, model=model)
 
     # -- plumbing -------------------------------------------------------------------------------
 

@@ -86,6 +86,14 @@ def name_key(text: str) -> str:
         return text.lower()
 
 
+def registry_of(text: str) -> str:
+    """The host, with its port where it has one, that a pull of `text` asks."""
+    try:
+        return ModelName.parse(text).host
+    except ValueError:
+        return DEFAULT_HOST
+
+
 def says_cloud(text: str) -> bool:
     """Whether a name, as typed, asks for Ollama's cloud (ollama-api.md, section 11)."""
     try:

@@ -24,6 +24,11 @@ class Away:
         self._scopes: set[asyncio.Timeout] = set()
         switch.when_offline(self._end)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the switch is on."""
+        return self._switch.offline
+
     @asynccontextmanager
     async def held(self, host: str) -> AsyncGenerator[None, None]:
         """Wait for `host` inside this block; turning the switch ends the wait at once.

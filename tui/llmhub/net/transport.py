@@ -72,6 +72,11 @@ class Transport(httpx.AsyncBaseTransport):
         pool = await self._pool(proxy, tls=tls, local=local)
         return await pool.handle_async_request(request)
 
+    @property
+    def offline(self) -> bool:
+        """Whether nothing may leave this machine; for those who could ask a program here to send it on."""
+        return self._away.is_closed
+
     def authorize(self, authority: Authority) -> None:
         """Give a key to its origin from now on, in place of the one that the origin had."""
         others = (other for other in self._authorities if other.origin != authority.origin)
