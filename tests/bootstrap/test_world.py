@@ -165,10 +165,23 @@ async def test_the_demo_sees_no_key_no_proxy_and_no_daemon_of_the_persons() -> N
         memory = await services.memory()
         url = services.host.url
         manifest = await services.registry.manifest("llama3.2:1b")
+        cloud = services.cloud
+        assert cloud is not None
+        listing, info = await cloud.models(), await cloud.key_info()
+        simulated = world._simulated
+        assert simulated is not None
+        credentials, told = simulated.openrouter.credentials, simulated.openrouter.mentions("sk-or-real")
+        assert services.save_key is not None
+        with pytest.raises(ConfigError):
+            await services.save_key("sk-or-v1-0123456789")
         left = await world.close()
 
     assert set(world.environ) == {"TERM"}
     assert (services.demo, left, home.exists()) == (True, (), False)
+    assert cloud.url.startswith("http://127.0.0.1:")
+    assert (credentials, told) == ({"Bearer sk-or-v1-simulated"}, [])
+    assert len(listing.models) > 300
+    assert info.limit_usd is not None
     assert url.startswith("http://127.0.0.1:")
     assert len(models) >= 8
     assert manifest is not None

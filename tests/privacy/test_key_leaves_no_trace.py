@@ -13,7 +13,7 @@ from llmhub.simulators.openrouter import OpenRouterSimulator
 from llmhub.simulators.openrouter_faults import CloudFault, CloudFaultKind
 from llmhub.simulators.openrouter_script import OpenRouterScript
 from support.sessions import Command, a_session, every_byte_below
-from support.tls import private_ca, tls_front
+from support.tls import corporate_proxy, private_ca, tls_front
 
 KEY = "sk-or-v1-5f4dcc3b5aa765d61d8327deb882cf99"
 MODEL = "openrouter:openai/gpt-4o"
@@ -124,3 +124,28 @@ async def test_another_host_in_the_settings_gets_no_key_without_tls(provider: Pr
 
     assert KEY not in "".join(provider.sim.credentials)
     assert provider.sim.mentions(KEY) == []
+
+
+async def test_a_corporate_proxy_and_a_private_authority_from_the_settings_file_serve_the_cloud(
+    own_home: Path, tmp_path: Path
+) -> None:
+    ca = private_ca(tmp_path / "ca", "openrouter.example")
+    sim = OpenRouterSimulator(OpenRouterScript(key=KEY, crowd=3).at_once())
+    async with (
+        sim,
+        tls_front(sim.port, ca.server) as port,
+        corporate_proxy({"openrouter.example:443": port}) as proxy,
+    ):
+        (own_home / "config").mkdir(parents=True)
+        (own_home / "config" / "config.toml").write_text(
+            '[openrouter]\nurl = "https://openrouter.example/api/v1"\n'
+            f'[net]\nproxy = "{proxy.url}"\nca_file = "{ca.ca_file.as_posix()}"\n'
+        )
+
+        done = await a_session(own_home, [[*ASK, "--json"], ["doctor"]], {"OPENROUTER_API_KEY": KEY})
+
+    assert [one["code"] for one in done] == [0, 0, 0], done
+    assert sim.credentials == {f"Bearer {KEY}"}
+    assert {head.split(" HTTP")[0] for head in proxy.heads} == {"CONNECT openrouter.example:443"}
+    assert KEY not in "".join(proxy.heads)
+    assert [one["touched"] for one in done if one["touched"]] == []  # the proxy alone was asked, for the name as well

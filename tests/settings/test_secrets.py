@@ -73,6 +73,28 @@ async def test_a_keyring_that_hangs_is_given_up_and_told(monkeypatch: pytest.Mon
     assert keys.problem.happened == "The keyring did not answer"
 
 
+async def test_a_look_that_was_given_up_is_begun_again() -> None:
+    begun, released = threading.Event(), threading.Event()
+
+    class Slow(FakeVault):
+        def read(self) -> str | None:
+            begun.set()
+            released.wait(30)
+            return super().read()
+
+    keys = KeyHolder({}, Slow(KEY))
+    first = asyncio.ensure_future(keys.find())
+    await asyncio.to_thread(begun.wait, 10)
+    first.cancel()
+    await asyncio.wait({first})
+    released.set()
+
+    found = await keys.find()
+
+    assert first.cancelled()
+    assert found is not None
+
+
 async def test_a_key_that_was_kept_is_in_force_at_once_and_gone_when_it_is_forgotten() -> None:
     vault = FakeVault()
     keys = KeyHolder({}, vault)

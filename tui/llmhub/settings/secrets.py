@@ -124,13 +124,13 @@ class KeyHolder:
         """The key, looked for in the keyring when nobody has done so yet."""
         async with self._one:
             if not self._looked and self._vault is not None:
-                self._looked = True
                 try:
                     kept = await _on_thread(self._vault.read)
                 except ConfigError as problem:
                     self.problem = problem
                 else:
                     self._secret = Secret(kept, "the keyring") if kept else None
+                self._looked = True
         return self._secret
 
     async def keep(self, text: str) -> Secret:
