@@ -107,9 +107,24 @@ async def test_another_system_prompt_another_model_or_other_tools_are_no_repetit
         await talk(cloud, "openai/gpt-oss-20b", messages=first),
         await talk(cloud, messages=first, tools=[{"type": "function", "function": {"name": "f"}}]),
         await talk(cloud, messages=first, provider={"only": ["azure"]}),
+        await talk(cloud, "openai/gpt-4o-mini", messages=first),
     ]
 
-    assert [usage(answer)["prompt_tokens_details"]["cached_tokens"] for answer in others] == [0, 0, 0, 0]
+    assert [usage(answer)["prompt_tokens_details"]["cached_tokens"] for answer in others] == [0] * 5
+    assert cloud.generations[0].chosen.endpoint.tag == cloud.generations[-1].chosen.endpoint.tag
+
+
+async def test_what_the_cache_took_off_is_in_the_look_up_and_one_token_is_always_fresh() -> None:
+    script = replace(OpenRouterScript().at_once(), cache_block_tokens=1, lookups_unknown=0)
+    async with OpenRouterSimulator(script) as sim:
+        answers = [await talk(sim, messages=[{"role": "user", "content": LONG}]) for _ in range(2)]
+        records = [
+            money(await get(sim, f"/generation?id={answer.headers['x-generation-id']}"))["data"] for answer in answers
+        ]
+
+    prompt = usage(answers[0])["prompt_tokens"]
+    assert [record["native_tokens_cached"] for record in records] == [0, prompt - 1]
+    assert [record["cache_discount"] for record in records] == [None, (prompt - 1) * Decimal("0.00000125")]
 
 
 async def test_claude_writes_its_cache_only_where_it_is_asked_to(cloud: OpenRouterSimulator) -> None:
@@ -126,6 +141,10 @@ async def test_claude_writes_its_cache_only_where_it_is_asked_to(cloud: OpenRout
     assert [one["cache_write_tokens"] for one in details[:2]] == [0, 0]
     assert written > 1000
     assert written >= read > 1000
+    more = usage(await talk(cloud, model, messages=[*asked, *plain]))
+    known = more["prompt_tokens_details"]
+    assert known["cached_tokens"] > 1000
+    assert 1000 < known["cache_write_tokens"] < more["prompt_tokens"] - known["cached_tokens"]
     # a written token costs a quarter more than a fresh one, a read one a tenth
     assert said[2]["cost_details"]["upstream_inference_prompt_cost"] == (
         written * Decimal("0.00000375") + (said[2]["prompt_tokens"] - written) * Decimal("0.000003")
@@ -220,11 +239,12 @@ def test_this_arithmetic_and_the_apps_own_agree_where_both_are_sure() -> None:
         "overrides": [
             {"min_prompt_tokens": 1000, "prompt": "0.000006"},
             {"utc_start": 2200, "utc_end": 600, "completion": "0.00001"},
+            {"utc_start": 900, "utc_end": 1700, "completion": "0.00002"},
         ],
     }  # fmt: skip
 
     for prompt, cached, written in ((1000, 0, 0), (1001, 900, 50)):
-        for hour in (5, 6, 21, 22):
+        for hour in (5, 6, 8, 9, 16, 17, 21, 22):
             mine = price(table, Counts(prompt, cached, written, 70, 30), NOON.replace(hour=hour))
             theirs = cloud_cost(table, Tokens(prompt, 70, cached, written, 30), time(hour))
             assert mine.total == theirs.total

@@ -85,7 +85,8 @@ async def test_a_fault_later_than_the_answer_strikes_at_its_end(cloud: OpenRoute
 
     answers = [await talk(cloud, f"openai/gpt-4o-fault-error-{length + more}") for more in (0, 1, 900)]
 
-    assert [finish(answer) for answer in answers] == [["error"]] * 3
+    limited = await talk(cloud, "openai/gpt-4o-fault-error-5", max_tokens=5)
+    assert [finish(answer) for answer in (*answers, limited)] == [["error"]] * 4
     assert [len(deltas(answer, "content")) for answer in answers] == [length] * 3
 
 

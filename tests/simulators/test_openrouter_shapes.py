@@ -81,6 +81,8 @@ async def test_pages_follow_each_other_to_the_end(cloud: OpenRouterSimulator) ->
         found += [row["id"] for row in page["data"]]
         path = page["links"]["next"]
 
+    last = (await get(cloud, f"/models?offset={len(whole) - 2}&limit=2")).json
+    assert (len(last["data"]), last["links"]["next"]) == (2, None)
     assert found == whole
     assert keys(first) == keys(example("models-page.json"))
     assert (first["links"]["next"], first["total_count"]) == ("/api/v1/models?limit=2&offset=2", len(whole))
