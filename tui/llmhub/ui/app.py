@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping
+from traceback import walk_tb
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import work
@@ -15,6 +17,7 @@ from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from llmhub.core.errors import LLMHubError
+from llmhub.core.plain import one_line
 from llmhub.ui import keys
 from llmhub.ui.screens.opening import OpeningScreen
 
@@ -249,6 +252,21 @@ class LLMHubApp(App[None]):
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         yield SystemCommand("Keys", "What the keys do here (F1)", self.action_help)
         yield SystemCommand("Quit", "Leave llmhub (ctrl+q)", self.action_leave)
+
+    # -- crashing -----------------------------------------------------------------------------
+
+    def _fatal_error(self) -> None:
+        """Tell of a crash without the values of variables, which Textual (8.2.8) would print: a key may be one."""
+        from rich.text import Text
+
+        self.bell()
+        error = sys.exc_info()[1] or self._exception
+        told = ["llmhub crashed; what was booked and saved is safe. For a report:"]
+        for frame, line in walk_tb(error.__traceback__ if error else None):
+            told.append(f"  {frame.f_code.co_filename}, line {line}, in {frame.f_code.co_name}")
+        told.append(f"{type(error).__name__}: {one_line(str(error), 500)}")
+        self._exit_renderables.append(Text("\n".join(told)))
+        self._close_messages_no_wait()
 
     # -- leaving ------------------------------------------------------------------------------
 
