@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
@@ -25,18 +26,28 @@ class FrontCompositor(Compositor):
         """Paint what changed; see `Compositor.render_partial_update`."""
         self._changed = tuple(self._dirty_regions)
         try:
-            return super().render_partial_update()
+            update = super().render_partial_update()
         finally:
             self._changed = ()
+        if isinstance(update, ChopsUpdate):
+            # What begins where a span ends is not in it, yet the terminal would be sent there to write nothing.
+            for y, _, end in update.spans:
+                line = cast("dict[int, Strip | None]", update.chops[y])
+                if end in line:
+                    line[end] = None
+        return update
 
     def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
         """The widgets from the front to the back, as far as something of them shows where something changed."""
         open_regions = list(self._changed) or [crop if crop is not None else self.size.region]
         for widget, (region, clip) in self.visible_widgets.items():
             visible = region.intersection(clip)
-            if not any(visible.overlaps(one) for one in open_regions):
+            seen = [shared for one in open_regions if (shared := visible.intersection(one))]
+            if not seen:
                 continue
-            yield region, clip, widget.render_lines(visible.translate(-region.offset))
+            top, bottom = min(one.y for one in seen), max(one.bottom for one in seen)
+            rows = Region(visible.x, top, visible.width, bottom - top)
+            yield rows, clip, widget.render_lines(rows.translate(-region.offset))
             open_regions = [rest for one in open_regions for rest in without(one, visible)]
             if not open_regions:
                 return

@@ -187,13 +187,16 @@ class Canvas(ScrollView):
             return
         # The scrollbar's column is left out: with it the compositor would draw the whole bar again.
         width = self.size.width - self.styles.scrollbar_size_vertical
-        regions = [
-            Region(0, y, width, 1)
-            for y, (before, now) in enumerate(zip(old, strips, strict=True))
-            if before is not now and before != now
-        ]
+        regions: list[Region] = []
+        for y, (before, now) in enumerate(zip(old, strips, strict=True)):
+            if before is now or before == now:
+                continue
+            if regions and regions[-1].bottom == y:  # few tall regions: each costs something at every step after this
+                regions[-1] = regions[-1].grow((0, 0, 1, 0))
+            else:
+                regions.append(Region(0, y, width, 1))
         if regions:
-            self.refresh(Region(0, 0, width, len(strips)) if len(regions) == len(strips) else regions[0], *regions[1:])
+            self.refresh(*regions)
 
     # -- colours of code ----------------------------------------------------------------------
 
