@@ -268,7 +268,7 @@ async def test_the_panel_counts_both_halves_live_and_ends_on_the_billed_figure()
 
         screen = drawn(stand.app)
         assert "○ $0.000310 billed" in screen
-        assert "in the cloud" in screen
+        assert "in cloud" in screen
         assert "local " in screen
         assert "on power; with the machine it" in screen.replace("\n", " ") or "on power;" in screen
         local = next(turn for turn in stand.ledger.turns if turn.place.is_local)
@@ -355,3 +355,11 @@ async def test_without_a_key_nothing_is_asked_of_the_provider_at_the_start() -> 
         await stand.done()
 
         assert provider.calls == []
+
+
+async def test_the_demo_opens_one_local_and_one_cloud_lane() -> None:
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=cloud(), demo=True) as stand:
+        assert [(lane.backend, lane.model) for lane in stand.session.chat.lanes.values()] == [
+            ("ollama", "qwen3:8b"),
+            ("openrouter", MODEL),
+        ]

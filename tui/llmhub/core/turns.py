@@ -157,6 +157,11 @@ class Turn:
         return self.context.place
 
     @property
+    def is_pending(self) -> bool:
+        """Whether a provider's bill is still to come."""
+        return self.billed.reconciled == "pending"
+
+    @property
     def billable_tokens(self) -> int | None:
         """Prompt and completion together; `None` when both are unknown."""
         if self.tokens.prompt is None and self.tokens.completion is None:

@@ -48,7 +48,7 @@ async def chats(screen: ChatScreen) -> None:
                 if not own:
                     if screen.session is not None:
                         await screen.session.close()
-                    screen.open_chat(await store.open(answer.chat_id))
+                    await screen.open_chat(await store.open(answer.chat_id))
                 return
             if answer.act == "rename":
                 if own and screen.session is not None:

@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from llmhub import formats
-from llmhub.core.asking import question_texts
+from llmhub.core.asking import question_texts, reply_turn
 from llmhub.core.conversations import Chat, LaneSetup
 from llmhub.core.errors import BackendError, LLMHubError
 from llmhub.core.identity import new_id
@@ -44,6 +44,9 @@ from llmhub.ui.widgets.welcome import Welcome
 if TYPE_CHECKING:
     from llmhub.core.chat import ChatEvent
     from llmhub.core.hub import Hub
+
+DEMO_CLOUD_MODEL = "openai/gpt-oss-120b"
+"""What stands beside the local model when the demo opens."""
 
 log = logging.getLogger(__name__)
 
@@ -242,7 +245,9 @@ class ChatScreen(Screen[None]):
             return
         if chosen is None:
             return
-        setups = [LaneSetup("ollama", chosen)]
+        setups = [LaneSetup(hub.services.host.name, chosen)]
+        if hub.services.demo and hub.services.cloud is not None:
+            setups.append(LaneSetup(hub.services.cloud.name, DEMO_CLOUD_MODEL))
         self._begin(Chat(new_id()), is_new=True, setups=setups)
 
     def _begin(self, chat: Chat, *, is_new: bool, setups: list[LaneSetup] | None = None) -> None:
@@ -267,9 +272,17 @@ class ChatScreen(Screen[None]):
         self._title()
         self._hint()
 
-    def open_chat(self, chat: Chat) -> None:
-        """Go on with a chat from disk."""
+    async def open_chat(self, chat: Chat) -> None:
+        """Go on with a chat from disk; bills that came after it was closed are put to their replies."""
         self._begin(chat, is_new=False)
+        pending = {turn.id: turn for node in chat.nodes.values() if (turn := reply_turn(node)) and turn.is_pending}
+        if self.hub is None or self.session is None or not pending:
+            return
+        late = await self.hub.services.ledger.late_bills()
+        turns = {turn_id: bill.on(pending[turn_id]) for turn_id, bill in late.items() if turn_id in pending}
+        if turns:
+            self.board.settled(self.session.settle(turns))
+            self.costs.opened(self.session)
 
     # -- what the person does -----------------------------------------------------------------
 

@@ -86,7 +86,7 @@ class CostPanel(Widget, can_focus=True):
         if row.place is None or row.place.is_local:
             lines = [self._pair("local", f"{label:<{_LABEL_CELLS - 2}}● ", row.power, row.with_machine)]
             if row.avoided.known:
-                lines.append(self._pair("cloud", "  in the cloud", _plain(row.avoided), _plain(row.avoided_cash)))
+                lines.append(self._pair("cloud", "  in cloud", _plain(row.avoided), _plain(row.avoided_cash)))
             return lines
         if row.place.kind is PlaceKind.OLLAMA_CLOUD:
             shown = "billed by plan"
@@ -102,7 +102,7 @@ class CostPanel(Widget, can_focus=True):
         """A chat, a day, a month: the local half, then the cloud half where there is any."""
         lines = [self._pair("local", f"{formats.row_title(row):<{_LABEL_CELLS}}", row.power, row.with_machine)]
         if row.kind == "month" and row.turns and row.avoided.known:
-            lines.append(self._pair("cloud", "  in the cloud", _plain(row.avoided), _plain(row.avoided_cash)))
+            lines.append(self._pair("cloud", "  in cloud", _plain(row.avoided), _plain(row.avoided_cash)))
         if row.cloud_turns and row.cloud.known:
             lines.append(self._pair("cloud", "○ cloud", row.cloud, row.cloud_cash))
         return lines
