@@ -323,6 +323,27 @@ def test_power_of_a_turn_before_the_watts_were_stated_is_paired_too() -> None:
     assert balance_of(local_month(totals(local(before)), before, TODAY)) is None
 
 
+def test_a_balance_of_metered_turns_leaves_out_those_that_nobody_metered_and_no_watts_explain() -> None:
+    assumed = profile(price_usd=1999)
+    bare = local(assumed, name="bare")
+    metered = replace(local(assumed), energy=replace(bare.energy, method="smc", charged_mj=1_000_000))
+
+    view = local_month(totals(bare, metered), assumed, TODAY)
+
+    assert view.paired is not None
+    assert (view.paired.turns, view.paired.left_out) == (1, 1)
+    assert view.paired.avoided.amount == turn_cost(metered, assumed, PRICES).cloud.amount
+
+
+def test_a_turn_before_the_first_price_list_is_compared_with_it_and_marked() -> None:
+    early = local(at=NOV_1 - timedelta(days=9))
+
+    figure = turn_cost(early, Profile(), PRICES).cloud
+
+    assert (figure.known, figure.label) == (True, Label.ESTIMATED)
+    assert early.avoided.label == "estimated"
+
+
 def test_a_lower_bound_of_power_is_an_upper_bound_of_what_was_saved() -> None:
     assumed = profile(price_usd=1999)
     made = local(assumed)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date
 from operator import add, attrgetter
 from typing import overload
 
 from llmhub.core.places import Place, PlaceKind
-from llmhub.core.turns import Turn
+from llmhub.core.turns import AvoidedFacts, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,84 +174,80 @@ def key_of(turn: Turn, day: str) -> BucketKey:
 
 
 def sums_of(turn: Turn) -> Sums:
-    """What one turn adds."""
-    tokens, billed = turn.tokens, turn.billed
-    billable, busy, energy = turn.billable_tokens, turn.busy_s, turn.energy.charged_mj
-    eval_ns = turn.durations.eval_ns
+    """What one turn adds. A recount does this a million times: everything in one go."""
+    tokens, billed, energy = turn.tokens, turn.billed, turn.energy
+    prompt, completion, billable = tokens.prompt or 0, tokens.completion or 0, turn.billable_tokens
+    busy, charged, eval_ns = turn.busy_s, energy.charged_mj, turn.durations.eval_ns
     busy_ms = 0 if busy is None else round(busy * 1000)
     pending = billed.reconciled == "pending"
-    sums = Sums(
+    prompt_bytes, completion_bytes = _seen_text(turn)
+    estimate = billed.estimate_pico_usd
+    waits = pending and estimate is not None
+    checked = not pending and estimate is not None and _says_of_prices(turn)
+    avoided = turn.avoided if turn.avoided.pico_usd is not None and turn.place.is_local else _NOT_COMPARED
+    point = avoided.pico_usd or 0
+    compared = avoided is not _NOT_COMPARED
+    # without any meter, stated watts can be laid upon the seconds it worked, also when they are stated later
+    paired = compared and (charged is not None or (energy.method == "none" and busy is not None))
+    return Sums(
         turns=1,
-        failed_turns=int(turn.status in {"error", "cut", "repeated", "interrupted"}),
-        prompt_tokens=tokens.prompt or 0,
-        completion_tokens=tokens.completion or 0,
+        failed_turns=int(turn.status in _FAILED),
+        prompt_tokens=prompt,
+        completion_tokens=completion,
         token_turns=int(billable is not None),
         busy_ms=busy_ms,
         busy_turns=int(busy is not None),
-        energy_mj=energy or 0,
-        energy_turns=int(energy is not None),
-        energy_tokens=(billable or 0) if energy is not None else 0,
+        energy_mj=charged or 0,
+        energy_turns=int(charged is not None),
+        energy_tokens=(billable or 0) if charged is not None else 0,
         billed_pico_usd=billed.pico_usd or 0,
         billed_turns=int(billed.pico_usd is not None),
         pending_turns=int(pending),
-        eval_tokens=(tokens.completion or 0) if eval_ns else 0,
+        eval_tokens=completion if eval_ns else 0,
         eval_ms=round((eval_ns or 0) / 1_000_000),
-        energy_pico_usd=turn.energy.cost_pico_usd or 0,
-        **_seen_text(turn),
+        energy_pico_usd=energy.cost_pico_usd or 0,
+        prompt_bytes=prompt_bytes,
+        prompt_bytes_tokens=prompt if prompt_bytes else 0,
+        completion_bytes=completion_bytes,
+        completion_bytes_tokens=completion if completion_bytes else 0,
+        pending_estimate_pico_usd=(estimate or 0) if waits else 0,
+        pending_estimate_turns=int(waits),
+        check_estimate_pico_usd=(estimate or 0) if checked else 0,
+        check_billed_pico_usd=(billed.pico_usd or 0) if checked else 0,
+        check_turns=int(checked),
+        avoided_pico_usd=point,
+        avoided_low_pico_usd=point if avoided.low_pico_usd is None else avoided.low_pico_usd,
+        avoided_high_pico_usd=point if avoided.high_pico_usd is None else avoided.high_pico_usd,
+        avoided_turns=int(compared),
+        avoided_default_turns=int(compared and avoided.label == "default"),
+        avoided_estimated_turns=int(compared and avoided.label in {"estimated", None}),
+        paired_turns=int(paired),
+        paired_avoided_pico_usd=point if paired else 0,
+        paired_energy_mj=(charged or 0) if paired else 0,
+        paired_energy_pico_usd=(energy.cost_pico_usd or 0) if paired else 0,
+        paired_busy_ms=busy_ms if paired else 0,
     )
-    if billed.estimate_pico_usd is not None:
-        sums = replace(sums, **_estimated(turn, pending=pending))
-    if turn.avoided.pico_usd is not None and turn.place.is_local:
-        sums = replace(sums, **_compared(turn, busy_ms, is_busy=busy is not None))
-    return sums
 
 
-def _seen_text(turn: Turn) -> dict[str, int]:
-    """Bytes beside the tokens that a backend counted in them; hidden thoughts have tokens without bytes."""
+_NOT_COMPARED = AvoidedFacts()
+_FAILED = frozenset({"error", "cut", "repeated", "interrupted"})
+
+
+def _seen_text(turn: Turn) -> tuple[int, int]:
+    """Bytes of prompt and reply whose tokens a backend counted, else 0; hidden thoughts have tokens without bytes."""
     tokens, text = turn.tokens, turn.bytes
-    if tokens.source not in {"daemon", "provider"}:
-        return {}
-    seen: dict[str, int] = {}
-    if tokens.prompt and text.prompt:
-        seen |= {"prompt_bytes": text.prompt, "prompt_bytes_tokens": tokens.prompt}
+    if tokens.source != "daemon" and tokens.source != "provider":
+        return 0, 0
     written = (text.completion or 0) + (text.reasoning or 0)
-    if tokens.completion and written and (not tokens.reasoning or text.reasoning):
-        seen |= {"completion_bytes": written, "completion_bytes_tokens": tokens.completion}
-    return seen
+    if not tokens.completion or (tokens.reasoning and not text.reasoning):
+        written = 0
+    return (text.prompt or 0) if tokens.prompt else 0, written
 
 
-def _estimated(turn: Turn, *, pending: bool) -> dict[str, int]:
-    """Our own arithmetic: it stands for a bill that has not come, and is held against one that has."""
-    estimate, billed = turn.billed.estimate_pico_usd or 0, turn.billed.pico_usd
-    if pending:
-        return {"pending_estimate_pico_usd": estimate, "pending_estimate_turns": 1}
-    own_key = bool((turn.billed.raw or {}).get("is_byok"))
-    if not billed or own_key or turn.tokens.source != "provider":
-        return {}
-    return {"check_estimate_pico_usd": estimate, "check_billed_pico_usd": billed, "check_turns": 1}
-
-
-def _compared(turn: Turn, busy_ms: int, *, is_busy: bool) -> dict[str, int]:
-    """The comparison of a local turn, and what its power can be told from."""
-    avoided, energy = turn.avoided, turn.energy
-    point = avoided.pico_usd or 0
-    compared = {
-        "avoided_pico_usd": point,
-        "avoided_low_pico_usd": point if avoided.low_pico_usd is None else avoided.low_pico_usd,
-        "avoided_high_pico_usd": point if avoided.high_pico_usd is None else avoided.high_pico_usd,
-        "avoided_turns": 1,
-        "avoided_default_turns": int(avoided.label == "default"),
-        "avoided_estimated_turns": int(avoided.label in {"estimated", None}),
-    }
-    if energy.charged_mj is not None or (energy.method == "none" and is_busy):
-        compared |= {
-            "paired_turns": 1,
-            "paired_avoided_pico_usd": point,
-            "paired_energy_mj": energy.charged_mj or 0,
-            "paired_energy_pico_usd": energy.cost_pico_usd or 0,
-            "paired_busy_ms": busy_ms,
-        }
-    return compared
+def _says_of_prices(turn: Turn) -> bool:
+    """Whether the bill can be held against our arithmetic: paid, by the provider's own list and counts."""
+    billed = turn.billed
+    return bool(billed.pico_usd) and turn.tokens.source == "provider" and not (billed.raw or {}).get("is_byok")
 
 
 @dataclass(frozen=True, slots=True)
