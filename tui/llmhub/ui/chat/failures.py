@@ -26,7 +26,8 @@ def failure_actions(screen: ChatScreen, run: LaneRun) -> list[ErrorAction]:
     if error.kind is FailureKind.OVERFLOW:
         actions += _overflow_actions(screen, run)
     elif error.kind is FailureKind.NOT_FOUND:
-        actions.append(ErrorAction(f"Pull {run.setup.model}", lambda: _pull(screen, run.setup.model)))
+        if not session.hub.is_cloud(run.setup.backend):
+            actions.append(ErrorAction(f"Pull {run.setup.model}", lambda: _pull(screen, run.setup.model)))
         actions.append(ErrorAction("Another model", screen.action_lanes))
     elif error.kind is FailureKind.KEY:
         actions.append(ErrorAction("Set the key", screen.action_key))
