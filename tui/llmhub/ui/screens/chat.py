@@ -200,6 +200,7 @@ class ChatScreen(Screen[None]):
     async def _follow(self) -> None:
         self._place_panel()
         await self.board.sync()
+        self._show_welcome()
         self._title()
         self._hint()
 
