@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,19 @@ class PrivateCA:
 def private_ca(folder: Path, *names: str) -> PrivateCA:
     """Make one for servers called `names` (hosts or addresses); skips the test where certificates can't be made."""
     x509 = pytest.importorskip("cryptography.x509", reason="cryptography comes with keyring on Linux only")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+    # by name, so that types are checked where the library is not installed too
+    hashes, serialization, ec, oid = (
+        import_module(f"cryptography.{name}")
+        for name in (
+            "hazmat.primitives.hashes",
+            "hazmat.primitives.serialization",
+            "hazmat.primitives.asymmetric.ec",
+            "x509.oid",
+        )
+    )
 
     def named(words: str) -> object:
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, words)])
+        return x509.Name([x509.NameAttribute(oid.NameOID.COMMON_NAME, words)])
 
     since, until = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=2)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -66,7 +74,7 @@ def private_ca(folder: Path, *names: str) -> PrivateCA:
         .serial_number(2)
         .add_extension(x509.SubjectAlternativeName([_name(x509, name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_id), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
