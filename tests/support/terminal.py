@@ -37,6 +37,7 @@ KEYS = {
     "up": b"\x1b[A",
     "down": b"\x1b[B",
     "backspace": b"\x7f",
+    "space": b" ",
     "f2": b"\x1bOQ",
     "f3": b"\x1bOR",
     "f4": b"\x1bOS",
