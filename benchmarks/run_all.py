@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import idle, startup, stream
+from benchmarks import idle, lanes, startup, stream
 from benchmarks.command import Measure
 from benchmarks.figures import Row, at_most, context, table
 
@@ -72,6 +72,7 @@ BENCHMARKS: dict[str, Measure] = {
     "startup": startup.measure,
     "idle": idle.measure,
     "stream": stream.measure,
+    "lanes": lanes.measure,
     "transcript": transcript,
     "ledger": ledger,
 }
