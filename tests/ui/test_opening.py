@@ -114,7 +114,17 @@ async def test_leaving_at_the_first_frame_is_possible() -> None:
 
 
 def test_the_first_frame_imports_neither_the_chat_nor_what_is_slow() -> None:
-    slow = {"ollama", "pydantic", "tinydb", "httpx", "keyring", "psutil", "llmhub.core.session", "llmhub.ui.transcript"}
+    slow = {
+        "ollama",
+        "pydantic",
+        "tinydb",
+        "httpx",
+        "keyring",
+        "psutil",
+        "llmhub.core.session",
+        "llmhub.ui.transcript",
+        "llmhub.formats",
+    }
     code = f"import sys, llmhub.ui.app; print(*sorted({slow!r} & sys.modules.keys()))"
 
     assert run_python(code).stdout.split() == []

@@ -12,8 +12,6 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from llmhub import formats
-from llmhub.core.costs.labels import Label
 from llmhub.core.memory import MemoryState
 from llmhub.core.places import THIS_MACHINE, Place
 
@@ -155,6 +153,8 @@ class StatusBar(Widget):
         daemon, memory = self._daemon(), self.status.memory
         if memory is None:
             return [daemon]
+        from llmhub import formats  # the first frame has no figures, and need not wait for what writes them
+
         figures = f"{memory.label} {formats.of_bytes(memory.used_bytes, memory.capacity_bytes)}"
         bar = formats.bar(memory.used_bytes / memory.capacity_bytes if memory.capacity_bytes else None, _GAUGE_CELLS)
         dot = Content.styled(" · ", self.get_visual_style("status-bar--dim"))
@@ -173,6 +173,9 @@ class StatusBar(Widget):
             return Content.styled("no Ollama", self.get_visual_style("status-bar--missing"))
         left = ""
         if status.has_key and status.left_usd is not None:
+            from llmhub import formats
+            from llmhub.core.costs.labels import Label
+
             left = f" · ○ {formats.usd(status.left_usd, Label.BILLED)} left"
         elif status.has_key:
             left = " · ○ key"
