@@ -66,7 +66,7 @@ class PanelKeeper:
             at_utc=now.astimezone(UTC).time(),
         )
         self._runs[run.lane] = run
-        self._draw()
+        self.draw()
 
     def ended(self, run: LaneRun) -> None:
         """The turn as it was booked takes the place of the running figures."""
@@ -82,7 +82,6 @@ class PanelKeeper:
             if run.meter is None or run.place.kind is PlaceKind.OLLAMA_CLOUD:
                 return ""
             view = self._tick(run)
-            self._draw()
             if view is None:
                 return ""
             if not run.place.is_local:
@@ -113,7 +112,7 @@ class PanelKeeper:
             machine=hub.services.machine_id,
             prices=hub.prices,
         )
-        self._draw()
+        self.draw()
 
     def explained(self, turn: Turn) -> list[tuple[str, str]]:
         """How the cost of a turn was worked out, as lines."""
@@ -165,7 +164,8 @@ class PanelKeeper:
             return None
         return live.tick(round(meter.elapsed_s * 1000), meter.pieces) if meter is not None else live.view
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Give the panel its rows; once a tick, however many lanes run."""
         panel, view = self._screen.panel, self._resting
         if view is None or not panel.display:
             return

@@ -98,6 +98,7 @@ class ChatScreen(Screen[None]):
         """The cursor is in the prompt, whatever else is still to come."""
         self.keys.parts, self.keys.right = PROMPT_KEYS, "F1 help"
         self.board.right_of = self.costs.words_of
+        self.board.ticked = self.costs.draw
         self.prompt.focus()
         self._show_welcome()
 

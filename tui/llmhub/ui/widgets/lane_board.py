@@ -55,6 +55,8 @@ class LaneBoard(Container):
         self._changing = asyncio.Lock()
         """Mounting takes several turns of the loop; a lane may come or go meanwhile."""
         self.right_of: RightWords = _nothing
+        self.ticked: Callable[[], None] = _ticked
+        """Called after each look at the running replies."""
 
     def compose(self) -> ComposeResult:
         """Empty until a session is shown."""
@@ -226,6 +228,7 @@ class LaneBoard(Container):
             view = self._views.get(run.lane)
             if run.running and view is not None:
                 view.transcript.set_metrics(run.node, running_words(run), self.right_of(None, run))
+        self.ticked()
 
     def _still(self) -> None:
         if self._ticker is not None:
@@ -296,3 +299,7 @@ def version_marker(chat: Chat, node: Node) -> str:
 
 def _nothing(turn: Turn | None, run: LaneRun | None) -> str:  # noqa: ARG001 - until the cost panel gives its own
     return ""
+
+
+def _ticked() -> None:
+    """Nobody listens yet."""
