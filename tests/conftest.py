@@ -11,7 +11,15 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-SCANNED = ["llmhub.core", "llmhub.backends", "llmhub.net", "llmhub.ledger", "llmhub.chats", "llmhub.storage", "llmhub.ui"]
+SCANNED = [
+    "llmhub.core",
+    "llmhub.backends",
+    "llmhub.net",
+    "llmhub.ledger",
+    "llmhub.chats",
+    "llmhub.storage",
+    "llmhub.ui",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -250,16 +250,12 @@ FIRST_FRAME = {
     "core": [
         "addresses",
         "config",
-        "costs",
-        "costs.labels",
-        "costs.money",
         "errors",
         "limits",
         "memory",
         "places",
         "plain",
     ],
-    "formats": ["money", "panel", "quantities", "width"],
     "settings": ["config", "files", "keys", "logs", "places", "toml"],
     "ui": [
         "app",

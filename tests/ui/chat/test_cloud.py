@@ -18,6 +18,7 @@ from llmhub.ui.widgets.model_picker import ModelPicker
 from support.chat_mode import DECLARED, Stand, chat_app
 from support.fake_cloud import FakeCloud, bill, cloud_failure, priced_model
 from support.fake_host import FakeHost, installed_model, unreachable
+from support.hubs import FakeAppMemory
 from support.screens import drawn, shows, until
 
 GROQ = Place(PlaceKind.PROVIDER, "Groq")
@@ -326,10 +327,9 @@ async def test_a_bill_that_comes_late_takes_the_place_of_the_estimate_on_the_scr
 async def test_a_bill_that_an_earlier_run_left_open_is_asked_for_at_the_start() -> None:
     from dataclasses import replace
 
-    from support.fake_ledger import FakeLedger
-
     from llmhub.core.cloud import Generation
     from llmhub.core.turns import BilledFacts
+    from support.fake_ledger import FakeLedger
 
     first = cloud()
     async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=first) as stand:
@@ -363,3 +363,40 @@ async def test_the_demo_opens_one_local_and_one_cloud_lane() -> None:
             ("ollama", "qwen3:8b"),
             ("openrouter", MODEL),
         ]
+
+
+async def test_the_keyring_is_left_alone_where_nobody_ever_used_the_cloud() -> None:
+    asked: list[str] = []
+
+    async def find_key() -> None:
+        asked.append("keyring")
+
+    host = FakeHost(installed_model("qwen3:8b"))
+    async with chat_app(host, cloud=cloud(has_key=False), find_key=find_key) as stand:
+        await stand.say("go")
+        await stand.done()
+        assert asked == []
+    memory = FakeAppMemory()
+    memory.set("cloud_lane_opened", True)
+    async with chat_app(host, cloud=cloud(has_key=False), find_key=find_key, app_memory=memory) as stand:
+        await until(stand.pilot, lambda: asked == ["keyring"], "the look into the keyring")
+
+
+async def test_the_list_that_is_kept_compares_local_turns_before_anybody_was_asked() -> None:
+    from llmhub.core.cloud import CloudListing
+
+    model = "meta-llama/llama-3.2-3b-instruct"
+    kept = CloudListing((priced_model(model, hugging_face_id="meta-llama/Llama-3.2-3B-Instruct"),), from_cache=True)
+
+    async def kept_listing() -> CloudListing:
+        return kept
+
+    provider = cloud(has_key=False)
+    host = FakeHost(installed_model("llama3.2:3b", parameter_size="3.2B", family="llama"))
+    async with chat_app(host, cloud=provider, kept_listing=kept_listing) as stand:
+        await until(stand.pilot, lambda: stand.hub.cloud_state.listing.models, "the kept list")
+        await stand.say("go")
+        await stand.done()
+
+        assert stand.ledger.turns[0].ref_model == model
+        assert provider.calls == []

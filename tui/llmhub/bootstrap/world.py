@@ -144,6 +144,7 @@ class World:
             cloud=self.cloud,
             save_key=self.save_key,
             find_key=self.keys.find,
+            kept_listing=self.kept_listing,
             prices=self.prices,
             keep_price=self.keep_price,
             switch=self.switch,

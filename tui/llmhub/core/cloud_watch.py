@@ -67,6 +67,11 @@ class CloudWatch:
             if self._cloud.has_key and not self._switch.offline:
                 self._settle(await self._with_key_info(replace(self.state, has_key=True)))
 
+    def remember(self, listing: CloudListing) -> None:
+        """Take a list that was kept, until a newer one is fetched."""
+        if listing.models and not self.state.listing.models:
+            self._settle(replace(self.state, listing=listing))
+
     def switched(self) -> None:
         """The offline switch was moved, or a key was set."""
         self._settle(replace(self.state, has_key=self._cloud.has_key, offline=self._switch.offline))

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from llmhub.core import booking
 from llmhub.core.budget import BudgetGuard
+from llmhub.core.cloud import CloudListing
 from llmhub.core.cloud_watch import CloudState, CloudWatch
 from llmhub.core.daemon_start import StartAdvice
 from llmhub.core.errors import LLMHubError
@@ -71,6 +72,8 @@ class Services:
     """The provider that bills by the token; `None` where nothing but the local daemon is wanted."""
     save_key: Callable[[str], Awaitable[None]] | None = None
     """Keep a key in the keyring. Raises `ConfigError`."""
+    kept_listing: Callable[[], Awaitable[CloudListing]] | None = None
+    """The provider's list as it is kept on this disk; asks nobody."""
     find_key: Callable[[], Awaitable[object]] | None = None
     """Look for the key where nobody has done so yet; `cloud.has_key` is true then when there is one. Raises nothing."""
     prices: PriceBook = field(default_factory=PriceBook)
@@ -266,14 +269,23 @@ class Hub:
 
     async def _meet_cloud(self) -> None:
         """With a key: what it may spend, the price list, and bills that an earlier run left open. Without: nothing."""
-        if self.services.find_key is not None:
-            await self.services.find_key()
         if self.cloud_watch is None:
             return
+        if self.services.kept_listing is not None:
+            self.cloud_watch.remember(await self.services.kept_listing())
+        if self.services.find_key is not None and self._cloud_was_used:
+            await self.services.find_key()  # the keyring may ask its owner something: not where nobody uses the cloud
         self.cloud_watch.switched()
         if self.cloud_state.has_key and not self.cloud_state.offline:
             self.ask_for_bills()
             await self.cloud_watch.look()
+
+    @property
+    def _cloud_was_used(self) -> bool:
+        """Whether a cloud lane was ever opened here, or a bill is missing."""
+        if self.services.app_memory.get("cloud_lane_opened"):
+            return True
+        return any(sums.pending_turns for _, sums in self.totals.buckets)
 
     def _bill_came(self, turn: Turn) -> None:
         self.settled[turn.id] = turn

@@ -360,7 +360,9 @@ class ChatSession:
 
     async def _ask(self, run: LaneRun, request: ChatRequest, turn_id: str) -> None:
         services = self.hub.services
-        run.meter = TurnMeter(request, self._context(run), clock=services.clock, now=services.now(), turn_id=turn_id)
+        run.meter = TurnMeter(
+            request, self.turn_context(run), clock=services.clock, now=services.now(), turn_id=turn_id
+        )
         run.meter.closing = True  # a cancellation that `stop` did not ask for: llmhub ends, in order or not
 
         def on_event(event: ChatEvent) -> None:
@@ -443,7 +445,8 @@ class ChatSession:
             messages = without_oldest(messages, run.drop_turns)
         return await self.models.request(run.setup, messages)
 
-    def _context(self, run: LaneRun) -> TurnContext:
+    def turn_context(self, run: LaneRun) -> TurnContext:
+        """What is known of a turn before it is sent."""
         installed = self.models.installed(run.setup)
         prefix, gap = self._prefix(run)
         return TurnContext(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llmhub import formats
 from llmhub.core.asking import reply_turn
 from llmhub.core.booking import ratios_for
+from llmhub.core.costs.avoided import prefix_cache
 from llmhub.core.costs.labels import Figure, Label
 from llmhub.core.costs.live import NO_PRICES, LiveCost, LivePrices, LiveView
 from llmhub.core.costs.panel import (
@@ -22,7 +23,7 @@ from llmhub.core.costs.panel import (
     panel_view,
     turn_row,
 )
-from llmhub.core.costs.spending import buckets_of
+from llmhub.core.costs.spending import buckets_of, power_per_m
 from llmhub.core.costs.turn import local_moment, turn_cost
 from llmhub.core.places import PlaceKind
 from llmhub.core.reference_models import LocalModel, reference_for
@@ -148,13 +149,23 @@ class PanelKeeper:
         sent = sum(len(message.text.encode()) for message in session.chat.messages(run.lane, run.question))
         at = now.astimezone(UTC)
         if hub.is_cloud(run.setup.backend):
-            return LivePrices(hub.prices.in_force(run.setup.model, at), sent)
+            return LivePrices(hub.prices.in_force(run.setup.model, at), sent, local_usd_per_m=self._local_per_m())
         local_model = LocalModel.of(run.setup.model, hub.state.installed)
         reference = reference_for(local_model, hub.cloud_state.listing, hub.profile)
         if reference is None:
             return LivePrices(prompt_bytes=sent)
         ratios = ratios_for(reference, run.setup.model, hub.totals, now.date())
-        return LivePrices(hub.prices.in_force(reference.model, at), sent, ratios)
+        cache = prefix_cache(session.turn_context(run), hub.profile)
+        return LivePrices(hub.prices.in_force(reference.model, at), sent, ratios, cache)
+
+    def _local_per_m(self) -> Figure:
+        """Power of the local model beside a cloud lane, dollars per million tokens, from this month's turns."""
+        hub, session = self._screen.hub, self._screen.session
+        local = [s.model for s in session.chat.lanes.values() if not hub.is_cloud(s.backend)] if hub and session else []
+        if hub is None or not local:
+            return NO_PRICES.local_usd_per_m
+        today = hub.services.now().date()
+        return power_per_m(hub.totals.within(today.replace(day=1), today), hub.profiles, local[0])
 
     # -- inside -------------------------------------------------------------------------------
 
