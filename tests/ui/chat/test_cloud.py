@@ -400,3 +400,13 @@ async def test_the_list_that_is_kept_compares_local_turns_before_anybody_was_ask
 
         assert stand.ledger.turns[0].ref_model == model
         assert provider.calls == []
+
+
+async def test_the_picker_says_how_old_the_providers_list_is() -> None:
+    provider = cloud()
+    provider.from_cache = True
+    async with chat_app(FakeHost(installed_model("qwen3:8b")), cloud=provider) as stand:
+        await stand.pilot.press("ctrl+t")
+        await until(stand.pilot, lambda: isinstance(stand.app.screen, MenuScreen), "the menu of lanes")
+        await stand.pilot.press("enter")
+        await shows(stand.pilot, "2 cloud models, list of just now, kept on this disk")

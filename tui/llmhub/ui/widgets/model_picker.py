@@ -177,9 +177,19 @@ class ModelPicker(ModalScreen[str | None]):
         if not self.is_mounted:
             return
         models = candidates(self._hub)
+        self.query_one("#picker-title", Static).update(Content.assemble(self._title, (self._age(), "dim")))
         if models != self._models or not self._shown:
             self._models = models
             self._fill(self.query_one(Input).value, keep=bool(self._shown))
+
+    def _age(self) -> str:
+        """How old the provider's list is: a kept one is good for reading, its prices may have moved."""
+        listing = self._hub.cloud_state.listing
+        if not listing.models or listing.fetched_at is None:
+            return ""
+        kept = ", kept on this disk" if listing.from_cache else ""
+        age = formats.ago(listing.fetched_at, self._hub.services.now())
+        return f"   {len(listing.models)} cloud models, list of {age}{kept}"
 
     def on_resize(self) -> None:
         """The columns follow the width."""
