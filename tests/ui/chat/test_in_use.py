@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from llmhub.core.chat import TextDelta
 from llmhub.core.errors import FailureKind, LLMHubError, StorageError
 from llmhub.core.turns import TurnStatus
 from llmhub.ui.chat import look
 from llmhub.ui.transcript import Transcript
+from llmhub.ui.widgets.model_picker import ModelPicker
 from support.chat_mode import chat_app
 from support.fake_host import FakeHost, failure, installed_model
 from support.screens import drawn, shows, until
@@ -169,3 +172,20 @@ async def test_something_else_at_the_address_is_not_answered_with_an_installatio
         screen = drawn(stand.app)
         assert "correct [ollama] url" in screen
         assert "install" not in screen
+
+
+async def test_a_change_that_comes_while_the_picker_is_taken_away_finds_nobody_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with chat_app(host()) as stand:
+        await stand.pilot.press("ctrl+t", "down", "enter")
+        await shows(stand.pilot, "Which model?")
+        picker = stand.app.screen
+        assert isinstance(picker, ModelPicker)
+
+        picker.dismiss(None)
+        await picker.query("*").remove()
+        stand.hub.changed()
+        await until(stand.pilot, lambda: stand.app.screen is stand.chat, "the chat")
+
+    assert "a listener failed" not in caplog.text

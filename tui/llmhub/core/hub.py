@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ from llmhub.core.reconcile import Reconciler
 from llmhub.core.totals import Totals
 from llmhub.core.turns import Turn
 from llmhub.core.watch import HostState, HostWatch
+
+log = logging.getLogger(__name__)
 
 
 def local_now() -> datetime:
@@ -208,9 +211,12 @@ class Hub:
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def changed(self) -> None:
-        """Tell everybody."""
+        """Tell everybody. A listener that fails is logged: it ends neither the watch that told it nor the others."""
         for listener in tuple(self._listeners):
-            listener()
+            try:
+                listener()
+            except Exception:
+                log.exception("a listener failed")
 
     def note_prices(self, models: Iterable[tuple[str, bool]]) -> None:
         """Note today's prices of what a prompt goes to, and of what its local models are compared with.

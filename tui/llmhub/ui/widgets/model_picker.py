@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -170,8 +171,18 @@ class ModelPicker(ModalScreen[str | None]):
 
     def on_unmount(self) -> None:
         """Stop following."""
+        self._unfollow()
+
+    def _unfollow(self) -> None:
+        """A change that comes while the list is being taken away would find nothing to fill."""
         if self._stop is not None:
             self._stop()
+            self._stop = None
+
+    def dismiss(self, result: str | None = None) -> AwaitComplete:
+        """Answer, and follow no longer."""
+        self._unfollow()
+        return super().dismiss(result)
 
     def _changed(self) -> None:
         if not self.is_mounted:
