@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
+from textual.theme import Theme
 
+from llmhub.ui import theming
 from llmhub.ui.app import LLMHubApp
 from llmhub.ui.screens.chat import ChatScreen
 from llmhub.ui.screens.opening import OpeningScreen
-from llmhub.ui.theming import variable_defaults
 from support.fake_host import FakeHost, installed_model
 from support.hubs import services
 from support.processes import run_python
@@ -22,11 +24,11 @@ from support.screens import drawn, until
 class GatedApp(LLMHubApp):
     """Chat is imported when the test says so."""
 
-    def __init__(self, host: FakeHost) -> None:
+    def __init__(self, host: FakeHost, **more: Any) -> None:
         async def connect() -> Any:
             return services(host)
 
-        super().__init__(connect, variable_defaults=variable_defaults)
+        super().__init__(connect, variable_defaults=theming.variable_defaults, **more)
         self.gate = asyncio.Event()
 
     async def _open_chat(self) -> None:
@@ -132,3 +134,27 @@ def test_the_first_frame_imports_neither_the_chat_nor_what_is_slow() -> None:
 
 def test_the_opening_is_a_screen_of_its_own() -> None:
     assert LLMHubApp.MODES[LLMHubApp.DEFAULT_MODE] is OpeningScreen
+
+
+@pytest.fixture
+def themes() -> tuple[Theme, ...]:
+    return theming.load(theming.bundled()).themes
+
+
+@pytest.mark.parametrize("name", ["graphite", "paper"])
+async def test_a_theme_from_the_start_looks_as_one_that_is_set_later(name: str, themes: tuple[Theme, ...]) -> None:
+    async def looks(*, at_once: bool) -> tuple[list[str], list[list[tuple[str, str]]], dict[str, str]]:
+        app = GatedApp(FakeHost(), themes=themes, theme=name if at_once else None)
+        if not at_once:
+            app.theme = name
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: app.theme_variables.get("background") is not None, "colours")
+            await pilot.pause()
+            strips = app.screen._compositor.render_strips()
+            return (
+                sorted(app.classes),
+                [[(part.text, str(part.style)) for part in row] for row in strips],
+                dict(app.theme_variables),
+            )
+
+    assert await looks(at_once=True) == await looks(at_once=False)

@@ -126,9 +126,22 @@ class LLMHubApp(App[None]):
         for each in themes:
             self.register_theme(each)
         if theme and theme in self.available_themes:
-            self.theme = theme
+            self._begin_with(theme)
         if keymap:
             self.set_keymap(dict(keymap))
+
+    def _begin_with(self, theme: str) -> None:
+        """Have a theme from the start.
+
+        Setting `theme` does the same, and then has every style worked out twice more before the first frame (Textual
+        8.2.8, `App._watch_theme`): 20 ms.
+        """
+        self.set_reactive(App.theme, theme)
+        dark = self.current_theme.dark
+        self.stylesheet.set_variables(self.get_css_variables())
+        for name, on in ((f"-theme-{theme}", True), ("-dark-mode", dark), ("-light-mode", not dark)):
+            self.set_class(on, name, update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of our own for themes that do not name them."""

@@ -37,7 +37,7 @@ class Draft:
 class OpeningScreen(Screen[None]):
     """Prompt below, "Looking for Ollama" above; see the module."""
 
-    CSS = """
+    DEFAULT_CSS = """
     OpeningScreen {
         layout: vertical;
         background: $background;
@@ -50,6 +50,8 @@ class OpeningScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._sent: list[str] = []
+        # Its styles are as new as the app's; Textual (8.2.8, `App._init_mode`) would work all of them out again.
+        self._css_update_count = self.app._css_update_count
 
     def compose(self) -> ComposeResult:
         """As Chat does it, without what has nothing to show yet."""

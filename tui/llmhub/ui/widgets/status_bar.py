@@ -77,6 +77,7 @@ class StatusBar(Widget):
     StatusBar {
         height: 1;
         background: $panel;
+        color: $foreground;
         & > .status-bar--active { color: $text-accent; text-style: bold underline; }
         & > .status-bar--mode { color: $foreground; }
         & > .status-bar--mark { color: $background; background: $text-warning; text-style: bold; }
