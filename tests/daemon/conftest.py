@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from support.homes import Home
@@ -31,8 +33,9 @@ def made_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         write(folder / f"{name}.gguf", text, endless=endless)
         daemon.create(name, folder / f"{name}.gguf", template)
     yield
-    for name in (RECITE, THINK, FOREVER):
-        daemon.delete(name)
+    with contextlib.suppress(httpx.TransportError):  # a daemon that a test killed and that did not come again
+        for name in (RECITE, THINK, FOREVER):
+            daemon.delete(name)
 
 
 @pytest.fixture
