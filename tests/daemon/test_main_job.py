@@ -52,6 +52,16 @@ def ask(terminal: Terminal, text: str) -> None:
     terminal.press("enter")
 
 
+def ask_anew(terminal: Terminal, text: str) -> None:
+    """Ask in a chat of its own: what the endless model said may fill the context of the next one."""
+    terminal.press("ctrl+n")
+    terminal.shows("Type below")
+    pick(terminal, RECITE)
+    ask(terminal, text)
+    terminal.shows("Grüße.", LONG_S)
+    terminal.shows("· first ", LONG_S)
+
+
 def leave(terminal: Terminal) -> None:
     terminal.press("ctrl+q")
     assert terminal.ended() == 0
@@ -134,10 +144,7 @@ def test_escape_stops_and_frees_the_daemon_for_the_next_question(home: Home) -> 
         terminal.shows(STREAMS, LONG_S)
         terminal.press("escape")
         terminal.shows("stopped ·")
-        pick(terminal, RECITE)
-        ask(terminal, "And now?")
-        terminal.shows("Grüße.", LONG_S)
-        terminal.until(lambda: terminal.screen.text.count("· first ") == 2, "the end of the second", LONG_S)
+        ask_anew(terminal, "And now?")
         leave(terminal)
 
     stopped, answered = home.turns
@@ -260,10 +267,7 @@ def test_a_daemon_that_is_killed_in_mid_stream_is_told_and_waited_for(home: Home
         subprocess.run(restart, shell=True, check=True, stdout=subprocess.DEVNULL, timeout=60)
         until(lambda: httpx.get(f"{daemon.url}/api/version", trust_env=False).is_success, "the daemon")
         terminal.hides("no Ollama", LONG_S)
-        pick(terminal, RECITE)
-        ask(terminal, "And now?")
-        terminal.shows("Grüße.", LONG_S)
-        terminal.until(lambda: terminal.screen.text.count("· first ") == 2, "the end of the second", LONG_S)
+        ask_anew(terminal, "And now?")
         leave(terminal)
 
     assert home.statuses == [TurnStatus.CUT, TurnStatus.COMPLETE]
