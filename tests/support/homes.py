@@ -30,9 +30,9 @@ class Home:
         return {"LLMHUB_HOME": str(self.folder), "OLLAMA_HOST": self.url}
 
     @contextmanager
-    def app(self, size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
-        """The app in a terminal, ready for a question."""
-        with Terminal(llmhub(), size=size, more=self.variables) as terminal:
+    def app(self, size: tuple[int, int] = (80, 24), **more: str) -> Iterator[Terminal]:
+        """The app in a terminal, ready for a question; keywords are variables."""
+        with Terminal(llmhub(), size=size, more=self.variables | more) as terminal:
             terminal.shows(READY)
             yield terminal
 

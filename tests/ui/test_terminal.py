@@ -110,6 +110,25 @@ def test_the_screen_is_drawn_anew_at_every_size(idle: Terminal) -> None:
         idle.shows("Ask something")
 
 
+def test_f6_writes_the_prompt_in_the_editor_and_the_app_has_its_terminal_again(home: Home, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nprintf "\\nfrom the editor" >> "$1"\n')
+    editor.chmod(0o755)
+
+    with home.app(EDITOR=str(editor), VISUAL="") as terminal:
+        terminal.type("typed before")
+        terminal.shows("typed before")
+        terminal.send(b"\x1b[17~")
+        terminal.shows("from the editor")
+
+        assert " typed before" in terminal.screen.lines
+        terminal.type(", typed after")
+        terminal.shows("from the editor, typed after")
+        terminal.press("ctrl+q")
+        assert terminal.ended() == 0
+        assert terminal.restored
+
+
 # -- how it ends -----------------------------------------------------------------------------------
 
 

@@ -39,6 +39,8 @@ class Prompt(TextArea):
             tooltip="Insert a new line",
             show=False,
         ),
+        # Textual's text area (8.2) would select the line
+        Binding("f6", "screen.editor", "editor", id="chat.editor", tooltip="Write the prompt in $EDITOR", show=False),
     ]
 
     @dataclass
