@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zlib
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tinydb import TinyDB
 from llmhub.core.places import THIS_MACHINE
 from llmhub.core.totals import Sums
 from llmhub.ledger import cache
+from llmhub.ledger.counting import unpacked_text
 from llmhub.ledger.desk import Desk
 from llmhub.ledger.history import History
 from llmhub.storage.cache_file import seal, write_cache
@@ -202,7 +205,9 @@ def test_a_cache_of_a_llmhub_with_other_sums_is_counted_again(folder: Path) -> N
     first = json.loads(documents[0])
     first["fields"] = first["fields"][::-1]
     rows = json.loads(documents[2])
-    rows["rows"] = [[day, key, *figures[::-1]] for day, key, *figures in rows["rows"]]
+    inside = unpacked_text(rows["packed"])
+    inside["rows"] = [[day, key, *figures[::-1]] for day, key, *figures in inside["rows"]]
+    rows["packed"] = b64encode(zlib.compress(json.dumps(inside).encode())).decode()
     others = [seal({k: v for k, v in document.items() if k != "crc"}) for document in (first, rows)]
     write_cache(Disk(), path, [others[0], documents[1], others[1]])
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from llmhub.core.places import PlaceKind
-from llmhub.ledger.counting import SUM_FIELDS, FileCount, FileRows, pack_rows
+from llmhub.ledger.counting import SUM_FIELDS, FileCount, FileRows, packed_text
 from llmhub.storage.cache_file import read_cache, seal, write_cache
 from llmhub.storage.disk import Disk
 from llmhub.storage.records import decode
 
 NAME = "totals.json"
-_FORMAT = {"kind": "totals", "v": 3, "fields": list(SUM_FIELDS), "places": [str(kind) for kind in PlaceKind]}
+_FORMAT = {"kind": "totals", "v": 4, "fields": list(SUM_FIELDS), "places": [str(kind) for kind in PlaceKind]}
 """What the file begins with. Other sums or other kinds of place make the file worthless, and all is counted again."""
 
 
@@ -82,4 +82,4 @@ def _count(facts: dict[str, Any], packed: bytes) -> FileCount:
 def _packed(count: FileCount) -> bytes:
     if count.rows.packed:
         return count.rows.packed
-    return seal({"rows_of": count.name} | pack_rows(count.rows.rows))
+    return seal({"rows_of": count.name, "packed": packed_text(count.rows.rows)})

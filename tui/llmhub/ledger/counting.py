@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -86,7 +88,7 @@ class FileRows:
     def rows(self) -> Rows:
         """By bucket."""
         if self._rows is None:
-            self._rows = unpack_rows(json.loads(self.packed))
+            self._rows = unpack_rows(unpacked_text(json.loads(self.packed)["packed"]))
         return self._rows
 
     def plus(self, row: Row) -> FileRows:
@@ -195,6 +197,18 @@ def pack_rows(rows: Rows) -> dict[str, Any]:
         number = keys.setdefault(tuple(rest), len(keys))
         packed.append([days[key.day], number, *_figures(sums)])
     return {"days": list(days), "keys": list(keys), "rows": packed}
+
+
+def packed_text(rows: Rows) -> str:
+    """The rows deflated, as text: what every opening reads and checks must stay small, and few months are looked at."""
+    text = json.dumps(pack_rows(rows), separators=(",", ":"), allow_nan=False).encode("ascii")
+    return b64encode(zlib.compress(text)).decode("ascii")
+
+
+def unpacked_text(text: str) -> dict[str, Any]:
+    """What `packed_text` was given, as JSON. Trusted, like `unpack_rows`."""
+    document: dict[str, Any] = json.loads(zlib.decompress(b64decode(text)))
+    return document
 
 
 def unpack_rows(packed: dict[str, Any]) -> Rows:
