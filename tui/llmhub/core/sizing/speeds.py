@@ -1,0 +1,58 @@
+"""How fast a model decodes: an estimate from memory bandwidth with its range and ceiling, or a measured figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SpeedBasis(StrEnum):
+    """Where a speed is from; the values are those of `fit --json`."""
+
+    MEASURED = "measured"
+    """On this machine, with this model: turns, or `llmhub bench`."""
+    BANDWIDTH = "bandwidth"
+    """From the chip's memory bandwidth and a fit to published measurements."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedClass:
+    """The fitted numbers of one class of chips (chips.json, `speed_classes`)."""
+
+    id: str
+    eta: float
+    """Share of the peak bandwidth that decoding reaches."""
+    layer_ms: float
+    expert_layer_ms: float
+    """In addition, for each layer with experts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A chip or card as the table knows it."""
+
+    id: str
+    name: str
+    kind: str
+    """apple, nvidia, amd, intel, apu or cpu."""
+    unified: bool
+    memory_gib: tuple[int, ...]
+    bandwidth_gbs: float
+    """Peak, 10^9 bytes a second."""
+    speed_class: SpeedClass
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Decode speed, tokens a second."""
+
+    per_s: float | None
+    low_per_s: float | None
+    high_per_s: float | None
+    ceiling_per_s: float | None
+    basis: SpeedBasis | None
+    words: str
+    """Where it is from, in words: `on an M1 Max, from its memory bandwidth; not measured here yet`."""
+
+
+NO_SPEED = Speed(None, None, None, None, None, "not known for this machine")
