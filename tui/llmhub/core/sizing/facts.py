@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmhub.core.models import ModelDetails, Tensor
+
+if TYPE_CHECKING:
+    from llmhub.core.sizing.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class ModelFacts:
     """The GGUF file, header included; `None` when unknown."""
     projector_bytes: int = 0
     """A vision projector in a file of its own."""
+    groups: Weights | None = None
+    """Bytes by group where they are known without a tensor list (a catalogue, a vector)."""
     quantization: str | None = None
     """As the source names it: `Q4_K_M`."""
     source: str = ""

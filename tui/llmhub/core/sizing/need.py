@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmhub.core.memory import Placement
+from llmhub.core.sizing.compute import compute_bytes, output_bytes
+from llmhub.core.sizing.facts import Setup
+from llmhub.core.sizing.shapes import ModelShape
+from llmhub.core.sizing.state import state_of
+from llmhub.core.sizing.weights import Weights
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -31,3 +38,33 @@ class Need:
     def total_bytes(self) -> int:
         """All of it."""
         return self.weights_bytes + self.state_bytes + self.compute_bytes + self.projector_bytes
+
+
+def need_of(shape: ModelShape, weights: Weights, setup: Setup, placement: Placement = Placement.CPU) -> Need:
+    """Size a model for a setup.
+
+    Args:
+        placement: What counts of the weights (`Weights.resident_bytes`). State and work buffer are the same graph
+            everywhere; GPU backends add scratch of their own, which the reserve covers (engine-memory.md, 3).
+
+    Raises:
+        KeyError: the KV type is not known.
+    """
+    state = state_of(shape, setup)
+    notes = []
+    if not shape.is_known:
+        notes.append(
+            f"{shape.architecture} is not an architecture llmhub knows: all layers counted in full, an upper bound"
+        )
+    if not weights.is_exact:
+        notes.append("weights taken from the size of the file, a little more than its tensors")
+    return Need(
+        weights_bytes=weights.resident_bytes(shape, placement),
+        kv_bytes=state.kv_bytes,
+        recurrent_bytes=state.recurrent_bytes,
+        compute_bytes=compute_bytes(shape, setup) + output_bytes(shape, setup),
+        projector_bytes=weights.projector_bytes,
+        full_attention_bytes=state.full_bytes if shape.has_two_caches else None,
+        estimated=not shape.is_known or not weights.is_exact,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,40 @@
+"""The largest context that fits a budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from llmhub.core.memory import MemoryState
+from llmhub.core.sizing.facts import Setup
+from llmhub.core.sizing.need import need_of
+from llmhub.core.sizing.shapes import ModelShape
+from llmhub.core.sizing.state import CELL_STEP
+from llmhub.core.sizing.verdicts import reserve_of
+from llmhub.core.sizing.weights import Weights
+
+MOST_TOKENS = 2**20
+"""Looked at where a model does not say what it was trained for."""
+
+
+def largest_context(shape: ModelShape, weights: Weights, setup: Setup, memory: MemoryState) -> int:
+    """Tokens of one slot that fit into the capacity with its reserve, in steps of 256; 0 when none do.
+
+    Never above what the model was trained for. A need never falls as the context grows, so halving finds it; the
+    automatic batch changes on the way, a batch that was given stays.
+    """
+    trained = shape.context_trained or MOST_TOKENS
+
+    def fits(context: int) -> bool:
+        need = need_of(shape, weights, replace(setup, context=context), memory.placement).total_bytes
+        return need + reserve_of(need, memory) <= memory.capacity_bytes
+
+    if fits(trained):
+        return trained
+    low, high = 0, -(-trained // CELL_STEP)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(middle * CELL_STEP):
+            low = middle
+        else:
+            high = middle
+    return low * CELL_STEP
