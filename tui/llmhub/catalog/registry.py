@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from llmhub import __version__
 from llmhub.core.models import Manifest, ManifestLayer
 from llmhub.core.names import ModelName
 from llmhub.core.places import is_loopback
 from llmhub.net import Client, NetError, as_json
 
+OLLAMA_VERSION = "0.33.0"
+"""The version whose manifests are understood here."""
 _ACCEPT = "application/vnd.docker.distribution.manifest.v2+json"
+_USER_AGENT = f"ollama/{OLLAMA_VERSION} (compatible; llmhub/{__version__})"
 _READ_S = 15.0
-_MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES = 4 * 1024 * 1024
 """Far above any manifest: a safetensors model lists some hundred layers of 200 bytes."""
 
 
@@ -43,9 +47,9 @@ class ModelRegistry:
             reply = await self._client.request(
                 "GET",
                 manifest_url(name),
-                headers={"Accept": _ACCEPT},
+                headers=manifest_headers(name),
                 read_s=_READ_S,
-                most=_MOST_BYTES,
+                most=MOST_BYTES,
                 follow_redirects=True,
             )
         except NetError:
@@ -53,12 +57,35 @@ class ModelRegistry:
         return read_manifest(reply.body) if reply.status == 200 else None
 
 
-def manifest_url(name: ModelName) -> str:
-    """Where the manifest of `name` is. Plain HTTP only on loopback."""
+def registry_url(name: ModelName) -> str:
+    """The address of the registry that `name` is in. Plain HTTP only on loopback."""
     host = "huggingface.co" if name.is_hugging_face else name.host
     bare = host.rsplit(":", 1)[0]
     scheme = "http" if is_loopback(bare) else "https"
-    return f"{scheme}://{host}/v2/{name.namespace}/{name.model}/manifests/{name.tag}"
+    return f"{scheme}://{host}"
+
+
+def manifest_url(name: ModelName, base: str | None = None) -> str:
+    """Where the manifest of `name` is, in its own registry or in the one at `base`."""
+    return f"{base or registry_url(name)}/v2/{name.namespace}/{name.model}/manifests/{name.tag}"
+
+
+def blob_url(name: ModelName, digest: str, base: str | None = None) -> str:
+    """Where a layer of `name` is."""
+    return f"{base or registry_url(name)}/v2/{name.namespace}/{name.model}/blobs/{digest}"
+
+
+def registry_headers(name: ModelName) -> dict[str, str]:
+    """What every request to the registry of `name` says.
+
+    Some newer models answer 412 to programs that do not call themselves Ollama (gpustack/gguf-parser-go).
+    """
+    return {} if name.is_hugging_face else {"User-Agent": _USER_AGENT}
+
+
+def manifest_headers(name: ModelName) -> dict[str, str]:
+    """What a request for a manifest says."""
+    return {"Accept": _ACCEPT, **registry_headers(name)}
 
 
 def read_manifest(body: bytes) -> Manifest | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -12,7 +13,10 @@ from llmhub.core.sizing.facts import ModelFacts
 
 
 class CatalogError(LLMHubError):
-    """A model could not be looked up, in three parts. `is_unknown`: there is no such model or tag, as far as is known."""
+    """A model could not be looked up, in three parts.
+
+    `is_unknown`: there is no such model or tag, as far as is known.
+    """
 
     def __init__(self, happened: str, subject: str, remedy: str, *, is_unknown: bool = False) -> None:
         super().__init__(happened, subject, remedy)
@@ -26,7 +30,7 @@ class CatalogEntry:
     name: str
     """As it would be pulled: `qwen3:32b`, `hf.co/user/repo:Q4_K_M`."""
     source: str
-    """Where this is from, in words: `registry.ollama.ai`, `huggingface.co`, `the catalogue that ships, of 2026-11-20`."""
+    """Where this is from, in words: `registry.ollama.ai`, `the catalogue that ships, of 2026-11-20`."""
     facts: ModelFacts | None = None
     """Its insides; `None` when no header could be read (`problem` says why)."""
     manifest: Manifest | None = None
@@ -43,6 +47,16 @@ class CatalogEntry:
     """Whether it is kept from an earlier look, because nothing newer could be had or none was needed."""
     problem: CatalogError | None = None
     """Why less is known than could be, when something failed."""
+    context_trained: int | None = None
+    """Tokens; also where no header could be read but the package's config tells it."""
+    adapter_bytes: int = 0
+    """LoRA adapters of the package: they are held beside the weights."""
+    draft_bytes: int = 0
+    """A draft model of the package: its weights, when it drafts, are held beside the others with a state of its own."""
+    requires: str | None = None
+    """The oldest Ollama that runs it, as its config says: `0.12.0`."""
+    stock_bytes: Mapping[str, int] | None = None
+    """Tensor bytes of the model by quantization, as the stock mixes would make them: estimates, from what ships."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +87,13 @@ class SearchHit:
 class Catalog(Protocol):
     """What can be looked up before a byte of weights is pulled. Works offline on what it keeps."""
 
-    async def look_up(self, name: str, *, refresh: bool = False) -> CatalogEntry:
-        """Everything known of one name. Raises `CatalogError` when nothing is."""
+    async def look_up(self, name: str, *, refresh: bool = False, whole: bool = True) -> CatalogEntry:
+        """Everything known of one name. Raises `CatalogError` when nothing is.
+
+        Args:
+            refresh: Ask, also when what is kept is young.
+            whole: Read the list of tensors too (3 to 14 MB, once); without it weights are known by the file's size.
+        """
 
     async def variants(self, name: str) -> tuple[Variant, ...]:
         """The quantizations of the same model, the largest first. Raises `CatalogError`."""
@@ -83,4 +102,4 @@ class Catalog(Protocol):
         """Repositories with GGUF files on Hugging Face. Raises `CatalogError`."""
 
     def shipped(self) -> tuple[CatalogEntry, ...]:
-        """The models people really run, from the file that ships with llmhub. Reads no network."""
+        """The models people really run, from the file that ships with llmhub. Asks nobody; the first call reads it."""
