@@ -11,6 +11,7 @@ from llmhub.core.gguf.errors import FETCH_AGAIN, GgufError
 from llmhub.core.gguf.facts import facts_of_header
 from llmhub.core.gguf.header import Header, NeedMore, next_read, read_header
 from llmhub.core.gguf.limits import FIRST_READ_BYTES, MAX_TENSORS
+from llmhub.core.models import Tensor
 from llmhub.core.plain import one_line
 from llmhub.core.sizing.facts import ModelFacts
 
@@ -29,7 +30,14 @@ def read_file_header(path: Path) -> Header:
     """
     match = _SHARD.fullmatch(path.name)
     if match is None or match["count"] == "00001":
-        return _read_one(path)
+        header = _read_one(path)
+        if (header.split_count or 1) > 1:
+            raise GgufError(
+                f"it is one of {header.split_count:,} files of a model, but its name does not tell the others",
+                _called(path),
+                "give all of them the names they were published under: …-00001-of-0000N.gguf",
+            )
+        return header
     count = int(match["count"])
     if not 1 <= int(match["number"]) <= count:
         raise GgufError(f"there is no file {int(match['number']):,} of {count:,}", _called(path), "check the name")
@@ -52,36 +60,38 @@ def facts_of_file(path: Path) -> ModelFacts:
 
 
 def _read_shards(paths: list[Path]) -> Header:
-    headers: list[Header] = []
+    first: Header | None = None
+    tensors: dict[str, Tensor] = {}
+    count = file_bytes = 0
+    data_bytes: int | None = 0
     for path in paths:
         header = _read_one(path, of=len(paths))
-        told = header.metadata.get("split.count")
-        if told is not None and told != len(paths):
+        if header.split_count not in (None, len(paths)):
             raise GgufError(
-                f"the file says that it is one of {one_line(str(told), 20)}, its name one of {len(paths):,}",
+                f"the file says that it is one of {header.split_count:,}, its name one of {len(paths):,}",
                 _called(path),
                 "give it the name it was published under",
             )
-        headers.append(header)
-        if sum(len(one.tensors) for one in headers) > MAX_TENSORS:
-            raise GgufError(
-                f"a model with more than {MAX_TENSORS:,} tensors makes no sense", _called(path), FETCH_AGAIN
-            )
-    first = headers[0]
-    tensors = tuple(tensor for header in headers for tensor in header.tensors)
-    if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise GgufError("two files of one model hold the same tensor", _called(paths[0]), FETCH_AGAIN)
+        first = first or header
+        tensors |= {tensor.name: tensor for tensor in header.tensors}
+        count += header.tensor_count
+        if len(tensors) != count:
+            raise GgufError("two files of one model hold the same tensor", _called(path), FETCH_AGAIN)
+        if count > MAX_TENSORS:
+            raise GgufError(f"more than {MAX_TENSORS:,} tensors make no sense", _called(path), FETCH_AGAIN)
+        file_bytes += header.file_bytes or 0
+        data_bytes = None if data_bytes is None or header.data_bytes is None else data_bytes + header.data_bytes
+    assert first is not None
     told = first.metadata.get("split.tensors.count")
-    if isinstance(told, int) and told != len(tensors):
-        raise GgufError(f"{told:,} tensors should be there, {len(tensors):,} are", _called(paths[0]), FETCH_AGAIN)
-    data = [header.data_bytes for header in headers]
+    if isinstance(told, int) and told != count:
+        raise GgufError(f"{told:,} tensors should be there, {count:,} are", _called(paths[0]), FETCH_AGAIN)
     return replace(
         first,
-        tensors=tensors,
-        tensor_count=len(tensors),
+        tensors=tuple(tensors.values()),
+        tensor_count=count,
         offsets=(),
-        data_bytes=None if None in data else sum(n for n in data if n is not None),
-        file_bytes=sum(header.file_bytes or 0 for header in headers),
+        data_bytes=data_bytes,
+        file_bytes=file_bytes,
         shards=len(paths),
     )
 

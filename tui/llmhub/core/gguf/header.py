@@ -77,6 +77,12 @@ class Header:
         """`general.architecture` as the file spells it."""
         return _architecture(self.metadata)
 
+    @property
+    def split_count(self) -> int | None:
+        """Files of the model, as this one says: above 1, its tensors are but a share. `None`: it does not say."""
+        told = self.metadata.get("split.count")
+        return told if isinstance(told, int) else None
+
 
 def read_header(
     data: bytes | bytearray | memoryview,
@@ -219,9 +225,8 @@ def _has_enough(metadata: Mapping[str, Any]) -> bool:
 
 def _vocabulary(cursor: Cursor, key: str) -> int | None:
     """The length of the array that comes next; `None`, without a step ahead, when it is no array of texts."""
-    cursor.demand(cursor.at + 4)
     before = cursor.at
-    if cursor.u32() == ARRAY:
+    if cursor.u32(rest=1) == ARRAY:
         element, count = cursor.array_head(key)
         if element == STRING:
             return count
