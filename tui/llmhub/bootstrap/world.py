@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from llmhub.chats.files import ChatFiles
     from llmhub.core.budget import BudgetGuard
+    from llmhub.core.catalog import Catalog
     from llmhub.core.cloud import CloudListing
     from llmhub.core.config import Config
     from llmhub.core.daemon_start import StartAdvice
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from llmhub.ui.theming import Themes
 
 log = logging.getLogger(__name__)
+CATALOG_FOLDER = "catalog"
+"""Below the cache folder: manifests, headers and listings that were looked up."""
 BILLS_S = 4.0
 """The longest that a command waits for bills; what has not come is asked for another time."""
 UNSAVED = "{count} could not be saved: {why}. To find out more: llmhub doctor"
@@ -133,6 +136,7 @@ class World:
         return Services(
             host=self.host,
             registry=self.registry,
+            catalog=self.catalog,
             ledger=ledger,
             chats=await self.chats(),
             memory=self.memory,
@@ -167,7 +171,7 @@ class World:
         import llmhub.ledger.books
         import llmhub.machine.identity  # noqa: F401 - each is used later, by name
 
-        _ = self.host, self.cloud, self.registry
+        _ = self.host, self.cloud, self.registry, self.catalog.shipped()
 
     # -- the outside ----------------------------------------------------------------------------
 
@@ -210,6 +214,13 @@ class World:
         from llmhub.catalog.registry import ModelRegistry
 
         return ModelRegistry(self.client)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """What can be pulled and what is in it."""
+        from llmhub.catalog.model_catalog import ModelCatalog
+
+        return ModelCatalog(self.client, self.places.cache / CATALOG_FOLDER)
 
     # -- what is kept ---------------------------------------------------------------------------
 
@@ -396,12 +407,25 @@ class World:
         return found
 
     async def memory(self) -> MemoryState | None:
-        """Memory that models can have; `None` when the daemon is on another machine, which nobody here can measure."""
+        """Memory that models can have.
+
+        `None` when the daemon is on another machine, which nobody here can measure, unless the person told its memory;
+        what is loaded there is then taken off.
+        """
+        if self.host.place != THIS_MACHINE:
+            return None if self.config.memory_bytes is None else await self._declared_memory(self.config.memory_bytes)
         from llmhub.machine.memory import memory_state
 
-        if self.host.place != THIS_MACHINE:
-            return None
         return await asyncio.to_thread(memory_state, self.config.memory_bytes)
+
+    async def _declared_memory(self, memory_bytes: int) -> MemoryState:
+        from llmhub.core.memory import declared
+
+        try:
+            used = sum(model.size_bytes for model in await self.host.loaded())
+        except BackendError:
+            used = 0  # a daemon that does not answer says so elsewhere
+        return declared(memory_bytes, used)
 
     @cached_property
     def keys(self) -> KeyHolder:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 GIB = 2**30
+DRIVER_CONTEXT_BYTES = GIB // 2
+"""What the driver takes on a card before a model gets anything; measured at 0.3 to 0.6 GiB (memory-sizing.md, a3)."""
 RESERVE_PER_DEVICE_BYTES = GIB
 """Kept free on every device that is used (memory-sizing.md, a7)."""
 
@@ -23,17 +25,19 @@ class Placement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MemoryTerm:
-    """One line of the arithmetic that gives a capacity: `Metal limit of this Mac`, 25.0 GiB."""
+    """One line of the arithmetic that gives a capacity: `installed memory`, 32 GiB. All of them add up to it."""
 
     words: str
     bytes: int
+    """Below zero where it is taken away."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryState:
     """One look at the memory that models are loaded into: the budget.
 
-    `label` is GPU, RAM or unified; `source` says in words where the figures are from.
+    `label` is GPU, RAM or unified, or memory where the kind is not known; `source` says in words where the figures are
+    from.
     """
 
     label: str
@@ -48,7 +52,7 @@ class MemoryState:
     host_free_bytes: int | None = None
     """Memory of the computer beside a card with its own, free now; `None` where it is not known or not there."""
     terms: tuple[MemoryTerm, ...] = ()
-    """How the capacity came about, in order."""
+    """How the capacity came about, in order; they add up to it."""
     imagined: bool = False
     """Whether it is a machine that somebody asked about (`--memory`, `--chip`)."""
 
@@ -61,3 +65,30 @@ class MemoryState:
     def reserve_bytes(self) -> int:
         """What a verdict keeps free: 1 GiB for each device."""
         return RESERVE_PER_DEVICE_BYTES * self.devices
+
+
+def system_share_bytes(installed_bytes: int) -> int:
+    """What planning leaves to the system and its programs: 2 GiB, or a tenth if more (memory-sizing.md, a2)."""
+    return max(2 * GIB, installed_bytes // 10)
+
+
+def planned_bytes(installed_bytes: int) -> int:
+    """What models can have of a computer's own memory."""
+    return max(0, installed_bytes - system_share_bytes(installed_bytes))
+
+
+def metal_default_bytes(installed_bytes: int) -> int:
+    """What macOS gives the GPU, by rule of thumb: 2/3 up to 32 GiB, 3/4 above (memory-sizing.md, a1)."""
+    share, of = (2, 3) if installed_bytes <= 32 * GIB else (3, 4)
+    return installed_bytes * share // of
+
+
+def declared(memory_bytes: int, used_bytes: int = 0) -> MemoryState:
+    """Of a machine that nobody here can measure, as the person told it in `[machine] memory`.
+
+    Args:
+        used_bytes: What loaded models hold, as the daemon there says.
+    """
+    free = max(0, memory_bytes - max(0, used_bytes))
+    terms = (MemoryTerm("set in [machine] memory", memory_bytes),)
+    return MemoryState("memory", memory_bytes, free, "set in [machine] memory", Placement.UNIFIED, terms=terms)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from llmhub.core.identity import new_id
 from llmhub.core.machines import Machine
-from llmhub.machine import apple, nvidia
+from llmhub.machine import apple, inventory, processor
 
 
 def this_machine(remembered: str | None = None, *, root: Path = Path("/")) -> Machine:
@@ -26,10 +26,10 @@ def this_machine(remembered: str | None = None, *, root: Path = Path("/")) -> Ma
     return Machine(
         id=identity,
         name=platform.node().partition(".")[0] or "this machine",
-        chip=_chip(root),
+        chip=processor.chip_name(root),
         memory_bytes=int(psutil.virtual_memory().total),
         os=_system(),
-        gpus=tuple(card.name for card in nvidia.cards()),
+        gpus=inventory.card_names(),
     )
 
 
@@ -57,22 +57,6 @@ def _system_id(root: Path) -> str | None:
         if len(text) == 32 and text.isalnum():
             return text
     return None
-
-
-def _chip(root: Path) -> str | None:
-    if sys.platform == "darwin":
-        return apple.text_of(apple.sysctl("machdep.cpu.brand_string"))
-    try:
-        lines = (root / "proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return platform.processor() or None
-    names = ("model name", "Model", "Hardware", "cpu model")
-    for name in names:
-        for line in lines:
-            key, colon, value = line.partition(":")
-            if colon and key.strip() == name and value.strip():
-                return " ".join(value.split())
-    return platform.processor() or platform.machine() or None
 
 
 def _system() -> str:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import importlib
 import logging
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from llmhub.core.plain import one_line
+from llmhub.machine.cards import Card
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One card. Memory is `None` where the driver does not tell (it shares the computer's own)."""
-
-    name: str
-    total_bytes: int | None
-    free_bytes: int | None
 
 
 def library() -> Any | None:
@@ -42,7 +36,8 @@ def cards(nvml: Any | None = None) -> tuple[Card, ...]:
         _log.debug("no NVIDIA driver: %s", error)
         return ()
     try:
-        return tuple(_card(nvml, number) for number in range(nvml.nvmlDeviceGetCount()))
+        found = [_card(nvml, number) for number in range(nvml.nvmlDeviceGetCount())]
+        return tuple(card for card in found if card is not None)
     except nvml.NVMLError as error:
         _log.warning("the NVIDIA driver did not list its cards: %s", error)
         return ()
@@ -50,13 +45,34 @@ def cards(nvml: Any | None = None) -> tuple[Card, ...]:
         nvml.nvmlShutdown()
 
 
-def _card(nvml: Any, number: int) -> Card:
-    handle = nvml.nvmlDeviceGetHandleByIndex(number)
-    name = nvml.nvmlDeviceGetName(handle)
-    shown = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+def _card(nvml: Any, number: int) -> Card | None:
+    """One that does not answer at all is left out: it has fallen off the bus."""
+    try:
+        handle = nvml.nvmlDeviceGetHandleByIndex(number)
+        name = nvml.nvmlDeviceGetName(handle)
+    except nvml.NVMLError as error:
+        _log.warning("NVIDIA card %d does not answer: %s", number, error)
+        return None
+    shown = one_line(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)) or "NVIDIA card"
     try:
         memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    except nvml.NVMLError as error:
+        total, free = int(memory.total), int(memory.free)
+    except (nvml.NVMLError, AttributeError, TypeError, ValueError) as error:
         _log.debug("%s does not tell its memory: %s", shown, error)
         return Card(shown, None, None)
-    return Card(shown, int(memory.total), int(memory.free))
+    return Card(shown, total, free)
+
+
+def named_by_kernel(root: Path = Path("/")) -> tuple[Card, ...]:
+    """The cards that the driver's files name (Linux): their memory is not told there, so it waits for the table."""
+    found = []
+    for file in sorted((root / "proc/driver/nvidia/gpus").glob("*/information")):
+        try:
+            lines = file.read_text("utf-8", "replace").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            key, _, value = line.partition(":")
+            if key.strip() == "Model" and value.strip():
+                found.append(Card(one_line(value.strip()), None, None, from_table=True))
+    return tuple(found)

@@ -26,6 +26,24 @@ class SpeedClass:
     expert_layer_ms: float
     """In addition, for each layer with experts."""
 
+    @property
+    def is_guess(self) -> bool:
+        """Whether nothing of the kind was measured: a wide range follows."""
+        return self.id == UNKNOWN_CLASS
+
+
+UNKNOWN_CLASS = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class GpuLimit:
+    """What macOS let the GPU of a Mac with so much memory have, as it was logged."""
+
+    installed_bytes: int
+    limit_bytes: int
+    macos: str
+    """`older` or `newer`: newer versions give more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chip:
@@ -37,9 +55,14 @@ class Chip:
     """apple, nvidia, amd, intel, apu or cpu."""
     unified: bool
     memory_gib: tuple[int, ...]
+    """The sizes it is sold with."""
     bandwidth_gbs: float
     """Peak, 10^9 bytes a second."""
     speed_class: SpeedClass
+    gpu_limits: tuple[GpuLimit, ...] = ()
+    """For Macs."""
+    note: str | None = None
+    """What was assumed when this one was chosen, in words."""
 
 
 @dataclass(frozen=True, slots=True)
