@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmhub.bootstrap.world import World
+from llmhub.bootstrap.world import CATALOG_FOLDER, World
+from llmhub.core.catalog import Catalog
 from llmhub.core.memory import MemoryState
 from llmhub.core.models import Manifest
 from llmhub.core.names import ModelName
@@ -69,6 +70,16 @@ class SimulatedWorld(World):
         if self._simulated is None:
             return super().registry
         return _OnLoopback(super().registry, self._simulated.registry_url)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """What the simulated registry has; it stands for Hugging Face as well."""
+        if self._simulated is None:
+            return super().catalog
+        from llmhub.catalog.model_catalog import ModelCatalog
+
+        url = self._simulated.registry_url
+        return ModelCatalog(self.client, self.places.cache / CATALOG_FOLDER, registry_url=url, hugging_face_url=url)
 
     async def memory(self) -> MemoryState | None:
         """What is left of the simulated machine's memory by the models that are loaded."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from llmhub.core import booking
 from llmhub.core.budget import BudgetGuard
+from llmhub.core.catalog import Catalog
 from llmhub.core.cloud import CloudListing
 from llmhub.core.cloud_watch import CloudState, CloudWatch
 from llmhub.core.daemon_start import StartAdvice
@@ -71,6 +72,8 @@ class Services:
     """Set some keys of the profile; returns the new version. Raises `ConfigError`."""
     default_context: int
     default_max_tokens: int
+    catalog: Catalog | None = None
+    """What can be pulled and what is in it; `None` where nothing is looked up."""
     cloud: CloudHost | None = None
     """The provider that bills by the token; `None` where nothing but the local daemon is wanted."""
     save_key: Callable[[str], Awaitable[None]] | None = None
