@@ -11,7 +11,7 @@ from typing import Literal
 
 from llmhub.core.daemon_start import DaemonFacts
 
-_UNIT_FOLDERS = ("etc/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
+UNIT_FOLDERS = ("etc/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _USER_UNIT_FOLDERS = ("etc/systemd/user", "usr/local/lib/systemd/user", "usr/lib/systemd/user")
 
 
@@ -52,7 +52,7 @@ def _unit(root: Path, home: Path) -> Literal["system", "user"] | None:
     """A unit helps only where systemd is the one that runs (not in a container, not in every WSL)."""
     if not (root / "run/systemd/system").is_dir():
         return None
-    if any((root / folder / "ollama.service").is_file() for folder in _UNIT_FOLDERS):
+    if any((root / folder / "ollama.service").is_file() for folder in UNIT_FOLDERS):
         return "system"
     folders = [home / ".config/systemd/user", *(root / folder for folder in _USER_UNIT_FOLDERS)]
     return "user" if any((folder / "ollama.service").is_file() for folder in folders) else None

@@ -1,4 +1,4 @@
-"""A registry on loopback: manifests, config blobs, and weights that can be read in ranges.
+"""A registry on loopback: manifests, config blobs, and weights that can be read in ranges; the Hub's lists too.
 
 A blob is answered by 307 to another host name, as registry.ollama.ai does it; a real daemon follows a redirect to the
 same host itself and then fails (ollama-api.md, section 16, 13). With `add` it also serves real files to a real daemon.
@@ -22,6 +22,7 @@ from llmhub.simulators.catalogue import EVERYTHING, SimModel
 from llmhub.simulators.exchange import Exchange, Record
 from llmhub.simulators.gguf_header import header
 from llmhub.simulators.http import HttpServer
+from llmhub.simulators.hub import Hub, HubFile, hub_file
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
@@ -170,6 +171,13 @@ class Registry:
         """A layer of a package that was asked for before."""
         return self._blobs.get(digest.replace("sha256-", "sha256:"))
 
+    def hub_files(self) -> Iterator[HubFile]:
+        """The weights of every model of Hugging Face, as files of its repository."""
+        for model in self._models.values():
+            found = self.find(model.name)
+            if found is not None and found.layers and (file := _hub_file(model.name, found.layers[0])) is not None:
+                yield file
+
     def _keep(self, key: str, made: Package) -> Package:
         self._packages[key] = made
         self._blobs.update({layer.digest: layer for layer in made.layers})
@@ -188,6 +196,7 @@ class RegistrySimulator:
         self.registry = registry or Registry()
         self.cut_after_bytes: int | None = None
         self.bytes_per_s: float | None = None
+        self._hub = Hub(self.registry.hub_files)
         self._server = HttpServer(self._handle, port=port)
 
     @property
@@ -228,6 +237,8 @@ class RegistrySimulator:
             return
         if exchange.path.startswith("/data/"):
             await self._send_blob(exchange, exchange.path.removeprefix("/data/"))
+            return
+        if await self._hub.handle(exchange):
             return
         match = _ROUTE.match(exchange.path)
         if match is None:
@@ -286,6 +297,10 @@ class RegistrySimulator:
             sent += len(piece)
             if self.bytes_per_s:
                 await asyncio.sleep(len(piece) / self.bytes_per_s)
+
+
+def _hub_file(name: str, weights: Blob) -> HubFile | None:
+    return hub_file(name, weights.size_bytes, weights.digest)
 
 
 def _entry(blob: Blob) -> dict[str, Any]:
