@@ -22,11 +22,15 @@ from llmhub.core.errors import LLMHubError
 from llmhub.core.host_jobs import HostJobs
 from llmhub.core.lanes import LaneGate
 from llmhub.core.memory import MemoryState
+from llmhub.core.model_use import ModelUse, model_uses
 from llmhub.core.ports import Backend, ChatStore, CloudHost, Ledger, ModelHost, OfflineSwitch, Registry
 from llmhub.core.price_book import PriceBook, PriceSnapshot
 from llmhub.core.profiles import Profile, ProfileBook
 from llmhub.core.pull_queue import PullQueue
 from llmhub.core.reconcile import Reconciler
+from llmhub.core.sizing.advisor import Advisor
+from llmhub.core.sizing.speed import measured
+from llmhub.core.sizing.speeds import Chip, Speed
 from llmhub.core.totals import Totals
 from llmhub.core.turns import Turn
 from llmhub.core.watch import HostState, HostWatch
@@ -74,6 +78,10 @@ class Services:
     default_max_tokens: int
     catalog: Catalog | None = None
     """What can be pulled and what is in it; `None` where nothing is looked up."""
+    chip: Callable[[], Awaitable[Chip | None]] | None = None
+    """What models run on here, from the table of chips; `None` where nobody can say. Asked once."""
+    kv_type: str = "f16"
+    """Type of the daemon's KV cache, as far as its settings can be seen from here."""
     cloud: CloudHost | None = None
     """The provider that bills by the token; `None` where nothing but the local daemon is wanted."""
     save_key: Callable[[str], Awaitable[None]] | None = None
@@ -144,6 +152,18 @@ class Hub:
             if services.cloud is not None
             else None
         )
+        self.advisor = Advisor(
+            services.host,
+            state=lambda: self.state,
+            memory=lambda: self.memory_state,
+            changed=self.changed,
+            spawn=self.spawn,
+            default_context=services.default_context,
+            measured=self._measured_speed,
+        )
+        self.advisor.kv_type = services.kv_type
+        self._chip_wanted = True
+        self._uses: tuple[Totals, dict[str, ModelUse]] | None = None
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self.pulls = PullQueue(
@@ -207,6 +227,18 @@ class Hub:
     def totals(self) -> Totals:
         """Sums over all turns."""
         return self.services.ledger.totals
+
+    @property
+    def uses(self) -> dict[str, ModelUse]:
+        """What the ledger knows of each model of the daemon, by `names.name_key`; worked out once for each totals."""
+        totals = self.totals
+        if self._uses is None or self._uses[0] is not totals:
+            self._uses = (totals, model_uses(totals, self.state.name))
+        return self._uses[1]
+
+    def _measured_speed(self, key: str) -> Speed | None:
+        use = self.uses.get(key)
+        return measured(use.decode_per_s, "measured here") if use is not None and use.decode_per_s else None
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` after each change; returns what ends that."""
@@ -305,9 +337,13 @@ class Hub:
 
     def _looked(self, state: HostState) -> None:
         self.state = state
+        self.advisor.looked()
         self.spawn(self._measure())
         self.changed()
 
     async def _measure(self) -> None:
         self.memory_state = await self.services.memory()
+        if self._chip_wanted and self.services.chip is not None:
+            self._chip_wanted = False
+            self.advisor.chip = await self.services.chip()
         self.changed()

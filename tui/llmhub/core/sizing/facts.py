@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llmhub.core.models import ModelDetails, Tensor
+from llmhub.core.models import Tensor
 
 if TYPE_CHECKING:
     from llmhub.core.sizing.weights import Weights
@@ -41,21 +41,6 @@ class ModelFacts:
         """`general.architecture` as the file spells it."""
         told = self.metadata.get("general.architecture")
         return told if isinstance(told, str) and told else None
-
-
-def facts_of_details(details: ModelDetails, size_bytes: int | None = None) -> ModelFacts:
-    """From `/api/show`, verbose or not; the tensor list stands in for arrays that came as null.
-
-    Args:
-        size_bytes: All layers on disk, as the daemon lists them: a safe upper bound for the file.
-    """
-    return ModelFacts(
-        metadata={key: tuple(v) if isinstance(v, list) else v for key, v in details.model_info.items()},
-        tensors=details.tensors,
-        file_bytes=size_bytes,
-        quantization=details.quantization,
-        source="the daemon",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class Need:
     projector_bytes: int = 0
     full_attention_bytes: int | None = None
     """For models with two caches: the bytes of the one of full attention, which `/api/ps` leaves out."""
+    correction_bytes: int = 0
+    """What earlier loads on this machine took more than was predicted, or less; within bounds."""
     estimated: bool = False
     """Whether a part is an upper bound (an architecture that is not known) or a guess from a file's size."""
     notes: tuple[str, ...] = ()
@@ -37,7 +39,7 @@ class Need:
     @property
     def total_bytes(self) -> int:
         """All of it."""
-        return self.weights_bytes + self.state_bytes + self.compute_bytes + self.projector_bytes
+        return self.weights_bytes + self.state_bytes + self.compute_bytes + self.projector_bytes + self.correction_bytes
 
 
 def need_of(shape: ModelShape, weights: Weights, setup: Setup, placement: Placement = Placement.CPU) -> Need:

@@ -102,10 +102,9 @@ def _draft_blocks(facts: ModelFacts) -> tuple[str, ...]:
     return tuple(f"blk.{number}." for number in range(max(0, blocks - drafts), blocks)) if drafts else ()
 
 
-def total_bytes(tensors: Sequence[Tensor]) -> int:
-    """All tensor data, without padding.
-
-    Raises:
-        KeyError: a tensor's type is not known.
-    """
-    return sum(map(tensor_bytes, tensors))
+def listed_bytes(tensors: Sequence[Tensor]) -> int | None:
+    """All tensor data, without padding; `None` without a list, or with a type that is not known."""
+    try:
+        return sum(map(tensor_bytes, tensors)) if tensors else None
+    except KeyError:
+        return None
