@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 GIB = 2**30
-DRIVER_CONTEXT_BYTES = GIB // 2
-"""What the driver takes on a card before a model gets anything; measured at 0.3 to 0.6 GiB (memory-sizing.md, a3)."""
 RESERVE_PER_DEVICE_BYTES = GIB
 """Kept free on every device that is used (memory-sizing.md, a7)."""
 
@@ -75,6 +73,15 @@ def system_share_bytes(installed_bytes: int) -> int:
 def planned_bytes(installed_bytes: int) -> int:
     """What models can have of a computer's own memory."""
     return max(0, installed_bytes - system_share_bytes(installed_bytes))
+
+
+def driver_bytes(card_bytes: int) -> int:
+    """What is missing on a card before a model gets anything, of the memory it is sold with.
+
+    The driver's context takes 0.3 to 0.6 GiB, and large cards report a little less than their size (memory-sizing.md,
+    a3). The worked fits (f4) take half a GiB up to 24 GiB and one GiB of 80: so half a GiB, or an 80th if more.
+    """
+    return max(GIB // 2, card_bytes // 80)
 
 
 def metal_default_bytes(installed_bytes: int) -> int:

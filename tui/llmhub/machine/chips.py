@@ -16,6 +16,7 @@ from llmhub.core.memory import GIB
 from llmhub.core.sizing.speeds import UNKNOWN_CLASS, Chip, GpuLimit, SpeedClass
 from llmhub.machine import chip_names
 
+_LONGEST_NAME = 120
 _SIZE = re.compile(r"\s(\d{1,4})\s*gi?b\s*$", re.IGNORECASE)
 
 
@@ -98,6 +99,7 @@ def find_chip(text: str, memory_bytes: int | None = None, gpu_cores: int | None 
     Raises:
         LLMHubError: there is no such chip in the table, or the text means several kinds; it names the nearest.
     """
+    text = text[:_LONGEST_NAME]
     try:
         found, exact = chip_names.meant(text, chips())
     except LLMHubError:

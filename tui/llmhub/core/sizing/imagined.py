@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from llmhub.core.errors import LLMHubError
 from llmhub.core.memory import (
-    DRIVER_CONTEXT_BYTES,
     GIB,
     MemoryState,
     MemoryTerm,
     Placement,
+    driver_bytes,
     metal_default_bytes,
     planned_bytes,
 )
@@ -124,7 +124,7 @@ def _shared(installed_bytes: int, chip: Chip) -> MemoryState:
 
 def _cards(memory_bytes: int, chip: Chip, ram_bytes: int | None) -> MemoryState:
     count = _count(memory_bytes, chip)
-    capacity = max(0, memory_bytes - count * DRIVER_CONTEXT_BYTES)
+    capacity = max(0, memory_bytes - count * driver_bytes(memory_bytes // count))
     name = chip.name if count == 1 else f"{count} × {chip.name}"
     terms = (MemoryTerm(name, memory_bytes), MemoryTerm("the driver's own part", capacity - memory_bytes))
     return MemoryState(
