@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmhub.core.memory import MemoryState
 from llmhub.core.plain import one_line
 from llmhub.core.sizing.need import Need
 from llmhub.core.sizing.speeds import Speed, SpeedBasis
