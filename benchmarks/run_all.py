@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import idle, lanes, startup, stream
+from benchmarks import gguf_header, idle, lanes, startup, stream
 from benchmarks.command import Measure
 from benchmarks.figures import Row, at_most, context, table
 
@@ -75,6 +75,7 @@ BENCHMARKS: dict[str, Measure] = {
     "lanes": lanes.measure,
     "transcript": transcript,
     "ledger": ledger,
+    "header": gguf_header.measure,
 }
 
 

@@ -80,6 +80,7 @@ def test_the_gguf_package_reads_what_the_tests_write(tmp_path: Path) -> None:
     assert reader.fields["llama.block_count"].contents() == 2
     assert len(reader.fields["tokenizer.ggml.tokens"].contents()) == 512
     header = whole(path.read_bytes())
+    assert header.header_bytes is not None
     assert header.header_bytes == reader.data_offset
     assert [header.header_bytes + at for at in header.offsets] == [int(t.data_offset) for t in reader.tensors]
 

@@ -22,6 +22,11 @@ _U64 = _SCALARS[10].unpack_from
 _ARRAY_HEAD = struct.Struct("<IQ")
 
 
+def shown(name: str) -> str:
+    """A key or a tensor's name as it is put into a message."""
+    return one_line(name, 60) or "(no name)"
+
+
 class ShortError(Exception):
     """The bytes end before what is read; never leaves the package."""
 
@@ -139,17 +144,17 @@ class Cursor:
         self._arrays += 1
         most = limits.MAX_TOKENIZER_ARRAY if key.startswith("tokenizer.") else limits.MAX_ARRAY
         if count > most:
-            self.refuse(f"an array of {count:,} elements makes no sense: {one_line(key, 60)}")
+            self.refuse(f"an array of {count:,} elements makes no sense: {shown(key)}")
         if element not in _LEAST_BYTES:
             self._unknown(element, key)
         if element == ARRAY and depth >= limits.MAX_DEPTH:
-            self.refuse(f"arrays are nested more than {limits.MAX_DEPTH} deep: {one_line(key, 60)}")
+            self.refuse(f"arrays are nested more than {limits.MAX_DEPTH} deep: {shown(key)}")
         if self._arrays > limits.MAX_ARRAYS:
             self.refuse(f"there are more than {limits.MAX_ARRAYS:,} arrays")
         self.at += 12
         end = self.at + count * _LEAST_BYTES[element]
         if self.file_bytes is not None and end > self.file_bytes:
-            self.refuse(f"{count:,} elements do not fit into a file of {self.file_bytes:,} bytes: {one_line(key, 60)}")
+            self.refuse(f"{count:,} elements do not fit into a file of {self.file_bytes:,} bytes: {shown(key)}")
         return element, count
 
     def elements(self, key: str, element: int, count: int, depth: int = 1) -> tuple[Any, ...] | None:
@@ -219,4 +224,4 @@ class Cursor:
         return text
 
     def _unknown(self, kind: int, key: str) -> NoReturn:
-        self.refuse(f"there is no value type {kind}: {one_line(key, 60)}")
+        self.refuse(f"there is no value type {kind}: {shown(key)}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmhub.core.gguf import limits
-from llmhub.core.gguf.cursor import ARRAY, STRING, Cursor, ShortError
+from llmhub.core.gguf.cursor import ARRAY, STRING, Cursor, ShortError, shown
 from llmhub.core.gguf.errors import FETCH_AGAIN, GgufError
 from llmhub.core.gguf.strangers import described
 from llmhub.core.gguf.tensors import LEAST_BYTES as TENSOR_LEAST_BYTES
@@ -143,7 +143,7 @@ def _read(cursor: Cursor, *, with_tensors: bool) -> Header:
             cursor.after = left * _KEY_LEAST_BYTES + tensor_count * TENSOR_LEAST_BYTES
         key = cursor.name_of("key", rest=_KEY_LEAST_BYTES - 8)
         if key in metadata:
-            cursor.refuse(f"a key comes twice: {one_line(key, 60)}")
+            cursor.refuse(f"a key comes twice: {shown(key)}")
         if key == _TOKENS and not with_tensors and _has_enough(metadata):
             length = _vocabulary(cursor, key)
             if length is not None:

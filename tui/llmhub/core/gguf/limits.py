@@ -13,7 +13,7 @@ MAX_HEADER_BYTES = 16 * 1024 * 1024
 """Where reading on is given up; the longest header known has 13 MB."""
 
 MAX_KEYS = 100_000
-MAX_TENSORS = 65_536
+MAX_TENSORS = 32_768
 """The largest models have some two thousand."""
 MAX_ARRAY = 1_000_000
 """Elements of an array that is not of the tokenizer."""

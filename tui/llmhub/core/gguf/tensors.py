@@ -6,9 +6,8 @@ import struct
 from dataclasses import dataclass
 
 from llmhub.core.gguf import limits
-from llmhub.core.gguf.cursor import Cursor
+from llmhub.core.gguf.cursor import Cursor, shown
 from llmhub.core.models import Tensor
-from llmhub.core.plain import one_line
 from llmhub.core.sizing.blocks import TYPES_BY_ID
 
 LEAST_BYTES = 24
@@ -43,9 +42,9 @@ def read_tensors(cursor: Cursor, count: int, alignment: int) -> TensorList:
         cursor.after = LEAST_BYTES * (count - number - 1)
         tensor, offset, size = _read_one(cursor)
         if tensor.name in tensors:
-            cursor.refuse(f"two tensors have one name: {one_line(tensor.name, 60)}")
+            cursor.refuse(f"two tensors have one name: {shown(tensor.name)}")
         if offset % alignment:
-            cursor.refuse(f"the data of {one_line(tensor.name, 60)} is not aligned to {alignment} bytes")
+            cursor.refuse(f"the data of {shown(tensor.name)} is not aligned to {alignment} bytes")
         tensors[tensor.name] = tensor
         offsets.append(offset)
         sizes.append(size)
@@ -63,7 +62,7 @@ def check_extent(cursor: Cursor, listed: TensorList, data_start: int, file_bytes
         end = data_start + offset + (size or 0)
         if end > file_bytes:
             cursor.refuse(
-                f"the data of {one_line(tensor.name, 60)} would end at byte {end:,} of a file of {file_bytes:,} bytes"
+                f"the data of {shown(tensor.name)} would end at byte {end:,} of a file of {file_bytes:,} bytes"
             )
 
 
@@ -71,7 +70,7 @@ def _read_one(cursor: Cursor) -> tuple[Tensor, int, int | None]:
     name = cursor.name_of("tensor", rest=16)
     dimensions = cursor.u32(rest=12)
     if dimensions > limits.MAX_DIMENSIONS:
-        cursor.refuse(f"{one_line(name, 60)} has {dimensions:,} dimensions")
+        cursor.refuse(f"{shown(name)} has {dimensions:,} dimensions")
     body = _BODIES[dimensions]
     cursor.demand(cursor.at + body.size)
     *shape, kind, offset = body.unpack_from(cursor.data, cursor.at)
@@ -80,15 +79,14 @@ def _read_one(cursor: Cursor) -> tuple[Tensor, int, int | None]:
         # a zero must not hide how large the others are
         weights *= length or 1
     if weights > limits.MAX_WEIGHTS or offset > limits.MAX_WEIGHTS:
-        cursor.refuse(f"{one_line(name, 60)} is larger than any model")
+        cursor.refuse(f"{shown(name)} is larger than any model")
     block = TYPES_BY_ID.get(kind)
     size = None
     if block is not None:
         row = shape[0] if shape else 1
         if row % block.weights:
             cursor.refuse(
-                f"rows of {row:,} weights in {one_line(name, 60)} do not divide into blocks of {block.weights} "
-                f"({block.name})"
+                f"rows of {row:,} weights in {shown(name)} do not divide into blocks of {block.weights} ({block.name})"
             )
         size = _size(tuple(shape), block.weights, block.bytes)
     cursor.at += body.size
@@ -115,7 +113,7 @@ def _data_bytes(
     # of two at one place the empty one comes first
     for number in sorted(range(len(offsets)), key=lambda n: (offsets[n], sizes[n] or 0)):
         if end is not None and offsets[number] < end:
-            names = f"{one_line(tensors[before].name, 60)} and {one_line(tensors[number].name, 60)}"
+            names = f"{shown(tensors[before].name)} and {shown(tensors[number].name)}"
             cursor.refuse(f"the data of {names} overlap")
         size = sizes[number]
         end = None if size is None else offsets[number] + size
