@@ -5,7 +5,8 @@ Rules per architecture: memory-sizing.md b2 and d6, engine-memory.md 1 and 2 (bo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from llmhub.core.sizing.facts import ModelFacts
 from llmhub.core.sizing.families import Family, Mixer, family_of
@@ -70,6 +71,8 @@ class ModelShape:
     time_steps: int = 0
     per_layer_embedding: int = 0
     parameters: int | None = None
+    kept: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What follows from the shape whatever the context, by who worked it out: one model is sized at many contexts."""
 
     @property
     def is_known(self) -> bool:
@@ -79,8 +82,16 @@ class ModelShape:
     @property
     def has_two_caches(self) -> bool:
         """Whether some layers slide and some do not: the engine keeps two caches then."""
-        kinds = {layer.windowed for layer in self.layers if layer.owns_cache}
-        return len(kinds) == 2
+        return len(self.cache_kinds) == 2
+
+    @property
+    def cache_kinds(self) -> tuple[bool, ...]:
+        """Whether each of its caches slides: those that do not first; nothing where no layer keeps keys."""
+        kinds: tuple[bool, ...] | None = self.kept.get(("kinds",))
+        if kinds is None:
+            kinds = tuple(sorted({layer.windowed for layer in self.layers if layer.owns_cache}))
+            self.kept[("kinds",)] = kinds
+        return kinds
 
 
 def shape_of(facts: ModelFacts) -> ModelShape:

@@ -52,18 +52,39 @@ def state_of(shape: ModelShape, setup: Setup) -> State:
     Raises:
         KeyError: the KV type is not known.
     """
-    widest = 0 if setup.flash_attention else max((layer.v_width for layer in shape.layers), default=0)
-    cells = {False: full_cells(setup), True: window_cells(shape, setup)}
+    rows = _rows(shape, setup.kv_type, flash_attention=setup.flash_attention)
+    return State(
+        setup.parallel * full_cells(setup) * rows.full_bytes,
+        setup.parallel * window_cells(shape, setup) * rows.window_bytes if rows.window_bytes else 0,
+        setup.parallel * rows.recurrent_bytes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """One cell over all layers of a kind, and the recurrent state of one sequence."""
+
+    full_bytes: int
+    window_bytes: int
+    recurrent_bytes: int
+
+
+def _rows(shape: ModelShape, kv_type: str, *, flash_attention: bool) -> _Rows:
+    key = ("rows", kv_type, flash_attention)
+    found: _Rows | None = shape.kept.get(key)
+    if found is None:
+        found = shape.kept[key] = _added_up(shape, kv_type, flash_attention=flash_attention)
+    return found
+
+
+def _added_up(shape: ModelShape, kv_type: str, *, flash_attention: bool) -> _Rows:
+    widest = 0 if flash_attention else max((layer.v_width for layer in shape.layers), default=0)
     rows = {False: 0, True: 0}
     floats = 0
     for layer in shape.layers:
         floats += layer.recurrent_floats
         if layer.owns_cache:
             v_width = max(layer.v_width, widest) if layer.v_width else 0
-            k_row = row_bytes(setup.kv_type, layer.k_width)
-            rows[layer.windowed] += k_row + (row_bytes(setup.kv_type, v_width) if v_width else 0)
-    return State(
-        setup.parallel * cells[False] * rows[False],
-        setup.parallel * cells[True] * rows[True],
-        setup.parallel * floats * 4,
-    )
+            k_row = row_bytes(kv_type, layer.k_width)
+            rows[layer.windowed] += k_row + (row_bytes(kv_type, v_width) if v_width else 0)
+    return _Rows(rows[False], rows[True], floats * 4)
