@@ -26,6 +26,8 @@ LINES, SSE, TRANSPORT, EXCHANGE = (
     "net/test_exchanges.py",
 )
 NAMES, ADDRESSES, REGISTRY = "core/test_names.py", "core/test_addresses.py", "catalog/test_registry.py"
+HUB, RANGED = "catalog/test_hugging_face.py", "catalog/test_ranged.py"
+LOOK_UP, FILES = "catalog/test_look_up.py", "catalog/test_repository.py"
 
 CLOUD, CLOUD_BODIES, CLOUD_FAIL, CLOUD_LISTS = (
     "backends/test_openrouter_chat.py",
@@ -35,7 +37,6 @@ CLOUD, CLOUD_BODIES, CLOUD_FAIL, CLOUD_LISTS = (
 )
 
 NO_COMPATIBLE = "not covered yet: there is no backend for OpenAI-compatible servers"
-NO_SEARCH = "not covered yet: nothing searches Hugging Face"
 NO_CREATE = "not covered yet: nothing creates models"
 
 TRAPS: dict[str, dict[str, str]] = {
@@ -76,7 +77,7 @@ TRAPS: dict[str, dict[str, str]] = {
         "closing pauses": f"{PULL}::test_closing_the_generator_closes_the_connection_and_pauses_the_pull",
         "the next pull goes on": f"{RECORDED}::test_12_a_pull_goes_on_where_it_was",
         "going on does not fall back": f"{METER}::test_recorded_a_pull_closed_and_asked_for_again_goes_on_where_it_was",
-        "real disk blocks of parts": "not covered yet: nothing looks into the daemon's folder",
+        "real disk blocks of parts": "not covered yet: parts of a stopped pull count as not there",
         "a warning before the daemon is restarted": "not covered yet: llmhub does not restart the daemon",
     },
     "T5 lines are split in the wrong places": {
@@ -203,8 +204,23 @@ TRAPS: dict[str, dict[str, str]] = {
         "show without verbose has null arrays": (
             f"{LISTS}::test_arrays_come_only_when_they_are_asked_for_and_never_the_vocabulary"
         ),
-        "gguf.total counts parameters": NO_SEARCH,
-        "Hugging Face says 401 for what is not there": f"{REGISTRY}::test_what_is_no_manifest_is_not_known",
+        "gguf.total counts parameters": f"{HUB}::test_parameters_are_not_taken_for_bytes",
+        "sizes come from the list of files": f"{HUB}::test_variants_are_the_files_with_exact_bytes_the_largest_first",
+        "parts, projectors and imatrix in a list of files": (
+            f"{FILES}::test_the_contract_listing_has_three_models_a_projector_and_nothing_else"
+        ),
+        "Hugging Face says 401 for what is not there": (
+            f"{HUB}::test_missing_and_private_are_told_as_one_because_they_are_answered_as_one"
+        ),
+        "gated: branch on the header, not on the status": (
+            f"{HUB}::test_a_gated_repository_has_sizes_and_says_whom_to_ask"
+        ),
+        "a rate limit without Retry-After": f"{HUB}::test_a_rate_limit_says_when_to_come_back",
+        "a redirect to another host takes no key along": (
+            f"{RANGED}::test_the_range_goes_along_to_another_host_and_no_key_does"
+        ),
+        "200 in place of 206": f"{RANGED}::test_a_server_that_ignores_ranges_is_read_as_far_as_needed_and_left",
+        "412 without Ollama's name": f"{LOOK_UP}::test_every_request_is_one_that_a_registry_answers",
         "mlx_lm cuts at 512 tokens": NO_COMPATIBLE,
         ":nitro may cost more": "not covered yet: the picker offers no routing suffixes",
         "free models stop at a negative balance": f"{CLOUD_FAIL}::test_free_models_stop_at_a_negative_balance",

@@ -7,14 +7,13 @@ from typing import Any
 from llmhub.core.models import Tensor
 from llmhub.core.sizing.facts import ModelFacts
 
-_LEFT_OUT = ("tokenizer.",)
 _MOST_TEXT = 4096
 
 
 def facts_to_json(facts: ModelFacts) -> dict[str, Any]:
-    """What a header told. Texts of a tokenizer and chat templates stay out: nothing is sized from them."""
+    """What a header told. Chat templates and other long texts stay out: nothing is sized from them."""
     return {
-        "metadata": {key: _plain(value) for key, value in facts.metadata.items() if _is_kept(key, value)},
+        "metadata": {key: _plain(value) for key, value in facts.metadata.items() if _is_kept(value)},
         "tensors": [[tensor.name, tensor.type, list(tensor.shape)] for tensor in facts.tensors],
         "vocab_size": facts.vocab_size,
         "file_bytes": facts.file_bytes,
@@ -39,8 +38,8 @@ def facts_from_json(told: Any, source: str) -> ModelFacts | None:
     return facts if facts.quantization is None or isinstance(facts.quantization, str) else None
 
 
-def _is_kept(key: str, value: Any) -> bool:
-    return not key.startswith(_LEFT_OUT) and not (isinstance(value, str) and len(value) > _MOST_TEXT)
+def _is_kept(value: Any) -> bool:
+    return not (isinstance(value, str) and len(value) > _MOST_TEXT)
 
 
 def _plain(value: Any) -> Any:
