@@ -23,12 +23,16 @@ from llmhub.core.host_jobs import HostJobs
 from llmhub.core.lanes import LaneGate
 from llmhub.core.memory import MemoryState
 from llmhub.core.model_use import ModelUse, model_uses
+from llmhub.core.names import name_key
 from llmhub.core.ports import Backend, ChatStore, CloudHost, Ledger, ModelHost, OfflineSwitch, Registry
 from llmhub.core.price_book import PriceBook, PriceSnapshot
 from llmhub.core.profiles import Profile, ProfileBook
-from llmhub.core.pull_queue import PullQueue
+from llmhub.core.pull_check import Surroundings
+from llmhub.core.pull_queue import Pull, PullQueue
+from llmhub.core.pulling import Pulling
 from llmhub.core.reconcile import Reconciler
 from llmhub.core.sizing.advisor import Advisor
+from llmhub.core.sizing.disk import ModelsFolder
 from llmhub.core.sizing.speed import measured
 from llmhub.core.sizing.speeds import Chip, Speed
 from llmhub.core.totals import Totals
@@ -82,6 +86,8 @@ class Services:
     """What models run on here, from the table of chips; `None` where nobody can say. Asked once."""
     kv_type: str = "f16"
     """Type of the daemon's KV cache, as far as its settings can be seen from here."""
+    models_folder: Callable[[], Awaitable[ModelsFolder | None]] | None = None
+    """Where the daemon keeps its models; `None` where nothing of its disk can be seen from here."""
     cloud: CloudHost | None = None
     """The provider that bills by the token; `None` where nothing but the local daemon is wanted."""
     save_key: Callable[[str], Awaitable[None]] | None = None
@@ -173,6 +179,15 @@ class Hub:
             settle=self._pulled,
             remember=lambda names: services.app_memory.set("pulls", list(names)),
         )
+        self.pulling = Pulling(
+            self.pulls,
+            services.catalog,
+            self._surroundings,
+            is_offline=lambda: services.switch.offline,
+            spawn=self.spawn,
+            changed=self.changed,
+            clock=services.clock,
+        )
         self.jobs = HostJobs(
             services.host,
             state=lambda: self.state,
@@ -239,6 +254,24 @@ class Hub:
     def _measured_speed(self, key: str) -> Speed | None:
         use = self.uses.get(key)
         return measured(use.decode_per_s, "measured here") if use is not None and use.decode_per_s else None
+
+    def ask_pull(
+        self, name: str, origin: str = "", *, key: str = "", queued: Callable[[Pull], object] | None = None
+    ) -> None:
+        """Pull `name`, its verdict first; see `Pulling.ask`. Every way to a pull on a screen leads through here."""
+        self.pulling.ask(name, origin, key=key, queued=queued)
+
+    async def _surroundings(self) -> Surroundings:
+        services = self.services
+        memory = self.memory_state if self.memory_state is not None else await services.memory()
+        return Surroundings(
+            memory,
+            self.advisor.holders(),
+            frozenset(name_key(model.name) for model in self.state.installed),
+            await services.models_folder() if services.models_folder is not None else None,
+            self.advisor.kv_type,
+            services.default_context,
+        )
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` after each change; returns what ends that."""

@@ -8,13 +8,16 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmhub.core.errors import BackendError, FailureKind
 from llmhub.core.names import ModelName, name_key
 from llmhub.core.places import is_loopback
 from llmhub.core.ports import ModelHost, Registry
 from llmhub.core.pulls import PullMeter, PullProgress
+
+if TYPE_CHECKING:
+    from llmhub.core.pull_check import PullCheck
 
 TICK_S = 0.25
 """Seconds between two reports of a running pull. The daemon's lines come every 60 ms, too often to draw."""
@@ -43,6 +46,8 @@ class Pull:
     error: BackendError | None = None
     position: int | None = None
     """Of a waiting one: 1 is next."""
+    check: PullCheck | None = None
+    """The verdict it began with; `None` for one that was there at the start, or where nothing was looked up."""
 
 
 def asks_loopback_registry(name: str) -> bool:
@@ -62,6 +67,7 @@ class _Entry:
     meter: PullMeter | None = None
     last: PullProgress | None = None
     error: BackendError | None = None
+    check: PullCheck | None = None
     waiters: list[asyncio.Future[bool]] = field(default_factory=list)
 
 
@@ -117,7 +123,7 @@ class PullQueue:
                 position = ahead
             pulling = entry.state is PullState.PULLING and entry.meter is not None
             progress = entry.meter.progress(now) if pulling and entry.meter else entry.last
-            out.append(Pull(entry.name, entry.state, progress, entry.error, position))
+            out.append(Pull(entry.name, entry.state, progress, entry.error, position, entry.check))
         return tuple(out)
 
     def pull(self, name: str) -> Pull | None:
@@ -151,11 +157,17 @@ class PullQueue:
 
     # -- changing -----------------------------------------------------------------------------
 
-    def add(self, name: str) -> Pull:
-        """Put `name` at the end; one that is paused or failed goes on instead."""
+    def add(self, name: str, check: PullCheck | None = None) -> Pull:
+        """Put `name` at the end; one that is paused or failed goes on instead.
+
+        Nothing is judged here: who asks for a pull goes through `llmhub.core.pulling`.
+
+        Args:
+            check: The verdict it begins with.
+        """
         name = name.strip()
         if self._find(name) is None:
-            self._entries.append(_Entry(name))
+            self._entries.append(_Entry(name, check=check))
             self._go_on()
         else:
             self.resume(name)
