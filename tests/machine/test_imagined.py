@@ -66,7 +66,7 @@ def test_the_budget_and_the_reserve_are_those_of_the_worked_fits(name: str) -> N
 def test_the_limit_of_a_mac_is_said_to_be_a_default(gib: int, limit: int, words: str) -> None:
     state = machine(gib, "M4 Pro")
 
-    assert (state.label, state.placement, state.capacity_bytes) == ("unified", Placement.UNIFIED, limit)
+    assert (state.label, state.placement, state.capacity_bytes) == ("unified", Placement.METAL, limit)
     assert words in state.source
     assert "default" in state.source
 

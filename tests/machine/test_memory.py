@@ -114,7 +114,7 @@ def test_a_full_card_has_no_free_memory_and_is_still_a_card() -> None:
 def test_a_card_that_shares_the_computers_memory_is_unified(name: str) -> None:
     state = memory_state(probes=replace(BARE, cards=lambda: (Card(name, None, None),)))
 
-    assert (state.label, state.placement, state.devices) == ("unified", Placement.UNIFIED, 1)
+    assert (state.label, state.placement, state.devices) == ("unified", Placement.METAL, 1)
     assert state.capacity_bytes == memory_state(probes=BARE).capacity_bytes
 
 
@@ -258,7 +258,7 @@ def test_a_figure_of_metal_that_cannot_be_is_not_taken(nonsense: int | None) -> 
 def test_on_a_mac_no_more_is_free_than_the_limit() -> None:
     state = memory_state(probes=replace(MAC, ram=lambda: Ram(32 * GIB, 30 * GIB)))
 
-    assert (state.label, state.placement) == ("unified", Placement.UNIFIED)
+    assert (state.label, state.placement) == ("unified", Placement.METAL)
     assert state.capacity_bytes == state.free_bytes == 22_906_500_000
     assert adds_up(state)
 
@@ -331,7 +331,7 @@ def test_a_figure_above_the_default_frees_what_the_default_kept_back() -> None:
 
     state = memory_state(28 * GIB, mac)
 
-    assert (state.capacity_bytes, state.free_bytes, state.placement) == (28 * GIB, 28 * GIB, Placement.UNIFIED)
+    assert (state.capacity_bytes, state.free_bytes, state.placement) == (28 * GIB, 28 * GIB, Placement.METAL)
 
 
 def test_a_figure_does_not_make_free_what_is_taken() -> None:

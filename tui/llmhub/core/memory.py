@@ -15,8 +15,10 @@ class Placement(StrEnum):
 
     CPU = "cpu"
     """In the computer's own memory, the file read in and not mapped (as the daemon does)."""
+    METAL = "metal"
+    """In a Mac's unified memory, the file mapped once, the GPU's own scratch beside it."""
     UNIFIED = "unified"
-    """In memory that CPU and GPU share, the file mapped once (Metal)."""
+    """In memory that CPU and GPU share, of a kind that is not named, the file mapped once."""
     CARD = "card"
     """On a card with memory of its own: an untied embedding table stays with the host."""
 

@@ -202,7 +202,7 @@ def _mac(probes: Probes, ram: Ram) -> _Room:
         MemoryTerm("installed memory", ram.total_bytes),
         MemoryTerm(f"kept by macOS: {source}", limit - ram.total_bytes),
     )
-    return _Room("unified", Placement.UNIFIED, terms, available, source)
+    return _Room("unified", Placement.METAL, terms, available, source)
 
 
 def _of_computer(

@@ -41,7 +41,7 @@ def widths_of(shape: ModelShape) -> Widths:
         shape.embedding,
         shape.feed_forward,
         shape.heads * length,
-        shape.kv_heads * shape.key_length,
+        max((layer.k_width for layer in shape.layers), default=0),
         shape.experts_used,
         shape.expert_feed_forward,
         shape.shared_feed_forward,
@@ -60,33 +60,72 @@ def compute_bytes(shape: ModelShape, setup: Setup) -> int:
     Args:
         setup: The KV type counts only with flash attention; the engine refuses a quantized V without it.
     """
-    w = widths_of(shape)
     batch = min(setup.micro_batch, setup.context)
+    work = _work(shape, batch, setup.parallel)
     cells = _cells(shape, setup)
     copies = 2 if setup.flash_attention else 4
     mask = batch * sum(cells) * copies
-    peak = _peak(shape, w, batch, setup.parallel) + _INPUTS
-    attending = _attending(shape, w) + _INPUTS
-    need = 4 * batch * peak + mask
+    need = work.peak_bytes + mask
     if not setup.flash_attention:
-        scores = 4 * batch * (w.h * max(cells, default=0) + attending) + mask
+        longest = max(cells, default=0)
+        scores = 4 * batch * shape.heads * longest + work.attending_bytes + mask
         if shape.kv_rank is not None:
-            scores += 2 * max(cells, default=0) * shape.kv_rank
+            scores += 2 * longest * shape.kv_rank
         need = max(need, scores)
     elif setup.kv_type in QUANTIZED_KV:
-        need += _rotation(shape) - _saved(shape, w, batch)
+        need += work.rotation_bytes - work.saved_bytes
     return int(max(need, _logits(shape, setup, batch, mask)))
+
+
+def metal_extra_bytes(shape: ModelShape, setup: Setup) -> int:
+    """What a Mac's GPU takes beyond `compute_bytes`: copies of K and V for flash attention, and inputs on the host.
+
+    From the backend's source and public logs, not measured by us (engine-memory.md, 3). Without flash attention the
+    inputs alone.
+    """
+    batch = min(setup.micro_batch, setup.context)
+    w = widths_of(shape)
+    cells = _cells(shape, setup)
+    inputs = 8 * batch * w.e + 2 * batch * sum(cells)
+    if not setup.flash_attention or not cells:
+        return inputs
+    widest = max((layer.k_width + layer.v_width for layer in shape.layers), default=0)
+    copies = 2 * max(cells) * widest + 4096 * w.h * (shape.value_length + 2)
+    attending = 4 * batch * (3 * w.e + 2 * w.q) + copies
+    return inputs + max(0, attending - int(_work(shape, batch, setup.parallel).peak_bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a micro-batch works with, whatever the context. Whole numbers where they are whole: those are fast."""
+
+    peak_bytes: Fraction | int
+    attending_bytes: Fraction | int
+    rotation_bytes: int
+    saved_bytes: int
+
+
+def _work(shape: ModelShape, batch: int, parallel: int) -> _Work:
+    key = ("work", batch, parallel)
+    found: _Work | None = shape.kept.get(key)
+    if found is None:
+        w = widths_of(shape)
+        found = shape.kept[key] = _Work(
+            _whole(4 * batch * (_peak(shape, w, batch, parallel) + _INPUTS)),
+            _whole(4 * batch * (_attending(shape, w) + _INPUTS)),
+            _rotation(shape),
+            _saved(shape, w, batch),
+        )
+    return found
+
+
+def _whole(number: Fraction) -> Fraction | int:
+    return number.numerator if number.denominator == 1 else number
 
 
 def _cells(shape: ModelShape, setup: Setup) -> list[int]:
     """Cells of each kind of cache, one slot."""
-    kinds = {layer.windowed for layer in shape.layers if layer.owns_cache}
-    sizes = []
-    if False in kinds:
-        sizes.append(full_cells(setup))
-    if True in kinds:
-        sizes.append(window_cells(shape, setup))
-    return sizes
+    return [window_cells(shape, setup) if slides else full_cells(setup) for slides in shape.cache_kinds]
 
 
 def _peak(shape: ModelShape, w: Widths, batch: int, parallel: int) -> Fraction:
@@ -122,7 +161,8 @@ def _dense_phase(shape: ModelShape, w: Widths) -> int:
     if family.has_fused_blocks or family.mixer is not Mixer.ATTENTION:
         # one tensor of queries, keys and values is gone by then; most blocks of a hybrid follow a layer without any
         return 3 * w.f + 3 * w.e
-    return 3 * w.f + 3 * w.e + w.q
+    # queries as wide as two rows leave room for one of them (qwen3 0.6B)
+    return 3 * w.f + (2 if w.q >= 2 * w.e else 3) * w.e + w.q
 
 
 def _expert_phases(shape: ModelShape, w: Widths) -> list[Fraction | int]:
@@ -130,7 +170,7 @@ def _expert_phases(shape: ModelShape, w: Widths) -> list[Fraction | int]:
     attending = 3 * w.n * w.fe + 3 * w.e + w.q
     is_narrow = w.e >= 4 * w.fe
     match shape.family.quirk:
-        case Quirk.DELTA_NET if is_narrow:
+        case Quirk.DELTA_NET:
             return [w.n * (w.e + 3 * w.fe) + 4 * w.e]
         case Quirk.MAMBA2 if shape.family.plain_mlp:
             return [2 * w.n * w.e + w.e + w.fs]
@@ -198,11 +238,11 @@ def _saved(shape: ModelShape, w: Widths, batch: int) -> int:
     return -4 * batch * w.q if w.q < w.e else 0
 
 
-def _logits(shape: ModelShape, setup: Setup, batch: int, mask: int) -> Fraction:
+def _logits(shape: ModelShape, setup: Setup, batch: int, mask: int) -> Fraction | int:
     """The phase that makes logits; what counts only where many tokens of a batch return them."""
     outputs = min(setup.outputs, batch)
     if outputs <= 1:
-        return Fraction(0)
+        return 0
     logits = Fraction(4 * outputs * shape.vocab + 8 * batch * shape.embedding) * Fraction(102, 100)
     match shape.family.quirk:
         case Quirk.DEEPSTACK:

@@ -86,7 +86,7 @@ def _mac(installed_bytes: int, chip: Chip) -> MemoryState:
     capacity, words = metal_limit(installed_bytes, chip.gpu_limits)
     terms = (MemoryTerm("installed memory", installed_bytes), MemoryTerm(words, capacity - installed_bytes))
     source = f"imagined: {chip.name}, {words}"
-    return MemoryState("unified", capacity, capacity, source, Placement.UNIFIED, terms=terms, imagined=True)
+    return MemoryState("unified", capacity, capacity, source, Placement.METAL, terms=terms, imagined=True)
 
 
 def metal_limit(installed_bytes: int, known: tuple[GpuLimit, ...]) -> tuple[int, str]:

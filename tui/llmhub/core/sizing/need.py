@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmhub.core.memory import Placement
-from llmhub.core.sizing.compute import compute_bytes, output_bytes
+from llmhub.core.sizing.compute import compute_bytes, metal_extra_bytes, output_bytes
 from llmhub.core.sizing.facts import Setup
 from llmhub.core.sizing.shapes import ModelShape
 from llmhub.core.sizing.state import state_of
@@ -47,12 +47,16 @@ def need_of(shape: ModelShape, weights: Weights, setup: Setup, placement: Placem
 
     Args:
         placement: What counts of the weights (`Weights.resident_bytes`). State and work buffer are the same graph
-            everywhere; GPU backends add scratch of their own, which the reserve covers (engine-memory.md, 3).
+            everywhere; a Mac's GPU takes scratch of its own, which grows with the context (engine-memory.md, 3), other
+            backends little, which the reserve covers.
 
     Raises:
         KeyError: the KV type is not known.
     """
     state = state_of(shape, setup)
+    work = compute_bytes(shape, setup) + output_bytes(shape, setup)
+    if placement is Placement.METAL:
+        work += metal_extra_bytes(shape, setup)
     notes = []
     if not shape.is_known:
         notes.append(
@@ -64,7 +68,7 @@ def need_of(shape: ModelShape, weights: Weights, setup: Setup, placement: Placem
         weights_bytes=weights.resident_bytes(shape, placement),
         kv_bytes=state.kv_bytes,
         recurrent_bytes=state.recurrent_bytes,
-        compute_bytes=compute_bytes(shape, setup) + output_bytes(shape, setup),
+        compute_bytes=work,
         projector_bytes=weights.projector_bytes,
         full_attention_bytes=state.full_bytes if shape.has_two_caches else None,
         estimated=not shape.is_known or not weights.is_exact,

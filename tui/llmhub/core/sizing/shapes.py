@@ -112,11 +112,12 @@ def shape_of(facts: ModelFacts) -> ModelShape:
     family = family_of(spelled, has_experts=has_experts)
     layer_count = blocks - min(keys.number("nextn_predict_layers") or 0, blocks - 1)
     heads = keys.number("attention.head_count") or 0
-    kv_heads = keys.number("attention.head_count_kv")
-    if kv_heads is None:
-        kv_heads = heads
     default_length = embedding // heads if heads else 0
     key_length = keys.number("attention.key_length") or default_length
+    kv_heads = keys.number("attention.head_count_kv")
+    if kv_heads is None:
+        rows = tensors.cache_rows(layer_count) if keys.has("attention.head_count_kv") else None
+        kv_heads = rows // key_length if rows and key_length else heads
     value_length = keys.number("attention.value_length") or default_length
     rank, rope = keys.number("attention.kv_lora_rank"), keys.number("rope.dimension_count") or 0
     mla_key, mla_value = keys.number("attention.key_length_mla"), keys.number("attention.value_length_mla")
@@ -141,7 +142,7 @@ def shape_of(facts: ModelFacts) -> ModelShape:
         key_length=key_length,
         value_length=value_length,
         kv_heads=kv_heads,
-        feed_forward=keys.number("feed_forward_length") or 0,
+        feed_forward=_feed_forward(keys, tensors, layer_count),
         vocab=facts.vocab_size or keys.number("vocab_size") or tensors.vocab or 0,
         context_trained=keys.number("context_length"),
         window=_window(keys, family),
@@ -176,19 +177,28 @@ def _window(keys: Keys, family: Family) -> int | None:
     return keys.number("attention.sliding_window") or family.window_default
 
 
+def _feed_forward(keys: Keys, tensors: TensorShapes, layers: int) -> int:
+    told = keys.number("feed_forward_length")
+    if told is None and keys.has("feed_forward_length"):
+        told = tensors.feed_forward(layers)  # an array that was left out
+    return told or 0
+
+
 def _has_dense_blocks(keys: Keys, family: Family, *, has_experts: bool) -> bool:
     if not has_experts or family.dense_beside_experts:
         return True
     return bool(keys.number("leading_dense_block_count")) or (keys.number("interleave_moe_layer_step") or 1) > 1
 
 
-def _windowed(shape: ModelShape, keys: Keys, count: int) -> tuple[bool, ...]:
+def _windowed(shape: ModelShape, keys: Keys, tensors: TensorShapes, count: int) -> tuple[bool, ...]:
     family = shape.family
     if shape.window is None:
         return (False,) * count
     pattern = keys.flags("attention.sliding_window_pattern", count)
     if pattern is not None:
         return pattern
+    if family.window_by_flags and (seen := tensors.windowed(count)) is not None:
+        return seen
     every = keys.number("attention.sliding_window_pattern") or family.window_every
     if not every:
         return (False,) * count
@@ -198,7 +208,7 @@ def _windowed(shape: ModelShape, keys: Keys, count: int) -> tuple[bool, ...]:
 
 def _layers(shape: ModelShape, keys: Keys, tensors: TensorShapes, count: int) -> tuple[Layer, ...]:
     family = shape.family
-    windowed = _windowed(shape, keys, count)
+    windowed = _windowed(shape, keys, tensors, count)
     kv_heads = keys.per_layer("attention.head_count_kv", count)
     told = kv_heads is not None or not keys.has("attention.head_count_kv")
     feed_forward = keys.per_layer("feed_forward_length", count)

@@ -58,6 +58,26 @@ class TensorShapes:
         """Whether that layer has the tensors of a recurrent one."""
         return layer in self._recurrent
 
+    def _most_rows(self, layers: int, *names: str) -> int | None:
+        rows = [self._rows(f"blk.{layer}.{name}") for layer in range(layers) for name in names]
+        return max((found for found in rows if found is not None), default=None)
+
+    def cache_rows(self, layers: int) -> int | None:
+        """Rows of the widest K of all layers."""
+        return self._most_rows(layers, "attn_k.weight")
+
+    def feed_forward(self, layers: int) -> int | None:
+        """Rows of the widest feed-forward part that has no experts."""
+        return self._most_rows(layers, "ffn_up.weight")
+
+    def windowed(self, layers: int) -> tuple[bool, ...] | None:
+        """Which layers slide, where those have shorter heads than the others; `None` where all are alike."""
+        rows = [self._rows(f"blk.{layer}.attn_q.weight") for layer in range(layers)]
+        widths = {found for found in rows if found is not None}
+        if len(widths) != 2:
+            return None
+        return tuple(found == min(widths) for found in rows)
+
     @property
     def expert_width(self) -> int | None:
         """Width of one expert, from the first layer that has any."""
