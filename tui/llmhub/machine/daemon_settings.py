@@ -64,7 +64,9 @@ def _set_in(text: str) -> dict[str, str]:
             words = shlex.split(value)
         except ValueError:
             continue
-        found.update(word.split("=", 1) for word in words if "=" in word)
+        for word in words:
+            name, _, setting = word.partition("=")
+            found[name] = setting
     return found
 
 

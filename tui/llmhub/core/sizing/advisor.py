@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmhub.core.errors import BackendError, LLMHubError
@@ -37,6 +37,27 @@ class _Known:
     why_not: str = ""
     tries: int = 0
     """How often the daemon was asked without telling anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A report and what it was made of."""
+
+    basis: tuple[object, ...]
+    bytes: int | None
+    """The need before it was corrected."""
+    correction_bytes: int
+    report: FitReport
+
+
+@dataclass(slots=True)
+class _Moment:
+    """The machine at one moment, and the reports made for it."""
+
+    basis: tuple[object, ...] = ()
+    holders: tuple[tuple[str, Holder], ...] = ()
+    reports: dict[tuple[str, int, bool], _Kept] = field(default_factory=dict)
+    """By name, context, and whether the largest one was looked for."""
 
 
 class Advisor:
@@ -79,12 +100,15 @@ class Advisor:
         self._known: dict[tuple[str, str | None], _Known] = {}
         self._wanted: list[InstalledModel] = []
         self._looking = False
+        self._moment = _Moment()
+        self._keys: dict[str, str] = {}
 
     def looked(self) -> None:
         """The daemon was looked at: learn of the models that are new. Forgets those that are gone."""
         state = self._state()
         if not state.alive:
             return
+        self._keys.clear()
         there = {_key(model): model for model in state.installed if model.place.is_local}
         self._known = {key: known for key, known in self._known.items() if key in there}
         self._wanted = [model for key, model in there.items() if self._is_wanted(self._known.get(key))]
@@ -94,61 +118,118 @@ class Advisor:
 
     def sized(self, name: str) -> SizedModel | None:
         """What is known of an installed model's insides."""
-        model = self._state().model(name)
-        known = self._known.get(_key(model)) if model is not None else None
-        return known.sized if known is not None else None
+        return _sized(self._known_of(self._state().model(name)))
 
     def context_of(self, name: str, wanted: int | None = None) -> int:
         """The context a chat with an installed model would ask for, or `wanted` within what it was trained for."""
         model = self._state().model(name)
-        known = self._known.get(_key(model)) if model is not None else None
-        trained = model.context_trained if model is not None else None
-        if trained is None and known is not None and known.sized is not None and known.sized.shape is not None:
-            trained = known.sized.shape.context_trained
-        return context_to_ask(
-            wanted=wanted,
-            preset=known.preset_context if known is not None else None,
-            resident=None,
-            trained=trained,
-            default=self._default_context,
-        )
+        return self._context(model, self._known_of(model), wanted)
 
-    def report(self, name: str, context: int | None = None) -> FitReport:
-        """Size an installed model at `context`, or at the one a chat would ask for. Asks nobody."""
-        state, memory = self._state(), self._memory()
+    def trained_context(self, name: str) -> int | None:
+        """Tokens an installed model was trained for, from the list or from its insides."""
+        model = self._state().model(name)
+        return _trained(model, self._known_of(model))
+
+    def report(self, name: str, context: int | None = None, *, with_largest: bool = True) -> FitReport:
+        """Size an installed model at `context`, or at the one a chat would ask for. Asks nobody.
+
+        Args:
+            with_largest: Whether to look for the largest context that fits, which takes longer than all the rest.
+        """
+        state = self._state()
         model = state.model(name)
-        known = self._known.get(_key(model)) if model is not None else None
-        setup = Setup(self.context_of(name, context), self.kv_type)
-        why = known.why_not if known is not None else LOOKING
         if model is None:
-            why = "it is not installed"
-        elif not model.place.is_local:
-            why = f"it runs in {model.place.words}, not in this memory"
-        resident = state.resident(name)
-        sized = known.sized if known is not None else None
+            setup = Setup(self._context(None, None, context), self.kv_type)
+            return assess(name, None, setup, self._memory(), why_unknown="it is not installed")
+        return self._report(self._now(), model, state.resident(name), context, with_largest=with_largest)
+
+    def reports(self, context: int | None = None) -> dict[str, FitReport]:
+        """Every installed model at `context`, by its name; without its largest context."""
+        state, moment = self._state(), self._now()
+        loaded = {self._key_of(entry.name): entry for entry in state.loaded}
+        return {
+            model.name: self._report(moment, model, loaded.get(self._key_of(model.name)), context, with_largest=False)
+            for model in state.installed
+        }
+
+    def _report(
+        self,
+        moment: _Moment,
+        model: InstalledModel,
+        resident: LoadedModel | None,
+        context: int | None,
+        *,
+        with_largest: bool,
+    ) -> FitReport:
+        """From what is kept, where nothing has changed that it was made of."""
+        known, key = self._known_of(model), self._key_of(model.name)
+        setup = Setup(self._context(model, known, context), self.kv_type)
+        sized, measured = _sized(known), self._measured(key)
+        basis = (model, known, measured)
+        kept = moment.reports.get((model.name, setup.context, with_largest))
+        if kept is not None and kept.basis == basis and kept.correction_bytes == self._correction_of(model, kept.bytes):
+            return kept.report
+        memory = self._memory()
         need = sized.need(setup, memory.placement if memory else Placement.CPU) if sized is not None else None
-        return assess(
-            name,
+        total = need.total_bytes if need is not None else None
+        correction = self._correction_of(model, total)
+        why = known.why_not if known is not None else LOOKING
+        if not model.place.is_local:
+            why = f"it runs in {model.place.words}, not in this memory"
+        report = assess(
+            model.name,
             sized,
             setup,
             memory,
             chip=self.chip,
-            measured=self._measured(name_key(name)),
-            holders=self.holders(besides=name),
+            measured=measured,
+            holders=[holder for of, holder in moment.holders if of != key],
             own_bytes=self.held_bytes(resident) if resident is not None else 0,
-            quantization=model.quantization if model is not None else None,
-            correction_bytes=self._correction(name, need.total_bytes) if need is not None else 0,
+            quantization=model.quantization,
+            correction_bytes=correction,
             why_unknown=why,
+            with_largest=with_largest,
+        )
+        moment.reports[(model.name, setup.context, with_largest)] = _Kept(basis, total, correction, report)
+        return report
+
+    def _correction_of(self, model: InstalledModel, need_bytes: int | None) -> int:
+        return self._correction(model.name, need_bytes) if need_bytes is not None else 0
+
+    def _now(self) -> _Moment:
+        """The machine as it is; the reports that were made for it, none when it has changed."""
+        state = self._state()
+        insides = tuple(self.sized(loaded.name) for loaded in state.loaded)
+        basis = (self._memory(), state.loaded, insides, state.info, self.chip, self.kv_type)
+        if basis != self._moment.basis:
+            held = tuple(
+                (self._key_of(loaded.name), Holder(loaded.name, self.held_bytes(loaded))) for loaded in state.loaded
+            )
+            self._moment = _Moment(basis, held)
+        return self._moment
+
+    def _key_of(self, name: str) -> str:
+        key = self._keys.get(name)
+        if key is None:
+            key = self._keys[name] = name_key(name)
+        return key
+
+    def _known_of(self, model: InstalledModel | None) -> _Known | None:
+        return self._known.get(_key(model)) if model is not None else None
+
+    def _context(self, model: InstalledModel | None, known: _Known | None, wanted: int | None) -> int:
+        return context_to_ask(
+            wanted=wanted,
+            preset=known.preset_context if known is not None else None,
+            resident=None,
+            trained=_trained(model, known),
+            default=self._default_context,
         )
 
     def holders(self, besides: str | None = None) -> tuple[Holder, ...]:
         """Loaded models and what each holds of the memory that counts."""
-        mine = name_key(besides) if besides is not None else None
-        return tuple(
-            Holder(loaded.name, self.held_bytes(loaded))
-            for loaded in self._state().loaded
-            if name_key(loaded.name) != mine
-        )
+        mine = self._key_of(besides) if besides is not None else None
+        return tuple(holder for of, holder in self._now().holders if of != mine)
 
     def held_bytes(self, loaded: LoadedModel) -> int:
         """What a loaded model holds: the daemon's figure, set right where it leaves out a cache.
@@ -197,6 +278,17 @@ def counts_its_buffers(version: str) -> bool:
     if len(numbers) < 2 or not numbers[0].isdigit() or not numbers[1].isdigit():
         return False
     return (int(numbers[0]), int(numbers[1])) >= (0, 30)
+
+
+def _sized(known: _Known | None) -> SizedModel | None:
+    return known.sized if known is not None else None
+
+
+def _trained(model: InstalledModel | None, known: _Known | None) -> int | None:
+    if model is not None and model.context_trained is not None:
+        return model.context_trained
+    sized = _sized(known)
+    return sized.shape.context_trained if sized is not None and sized.shape is not None else None
 
 
 def _key(model: InstalledModel) -> tuple[str, str | None]:

@@ -87,6 +87,7 @@ def assess(
     download_bytes: int | None = None,
     correction_bytes: int = 0,
     why_unknown: str = "",
+    with_largest: bool = True,
 ) -> FitReport:
     """Say everything that can be said.
 
@@ -95,6 +96,7 @@ def assess(
         measured: A speed that was seen here; it replaces the estimate.
         variants: Other quantizations for the ladder; `None` for no ladder.
         correction_bytes: What earlier loads on this machine took more, or less, than predicted.
+        with_largest: Whether to look for the largest context that fits: it takes as long as a dozen sizings.
     """
     refusal = refused(setup)
     need = None
@@ -152,7 +154,7 @@ def assess(
         file_bytes=facts.file_bytes,
         download_bytes=download_bytes,
         context_trained=shape.context_trained,
-        largest_context=largest_context(shape, weights, setup, memory) if memory else None,
+        largest_context=largest_context(shape, weights, setup, memory) if memory and with_largest else None,
         speed=speed,
         ladder=ladder,
         notes=notes_of(need, shape, setup),
