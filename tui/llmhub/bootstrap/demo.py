@@ -23,6 +23,7 @@ from llmhub.settings.files import write_whole
 from llmhub.settings.places import Places
 
 if TYPE_CHECKING:
+    from llmhub.core.sizing.disk import ModelsFolder
     from llmhub.simulators.demo import DemoWorld
     from llmhub.simulators.script import OllamaScript
 
@@ -94,6 +95,10 @@ class SimulatedWorld(World):
             used = 0
         free = max(0, MAC_32GB_BYTES - used)
         return MemoryState("unified", MAC_32GB_BYTES, free, "the demo's 32 GB Mac")
+
+    async def models_folder(self) -> ModelsFolder | None:
+        """None of the person's disk is touched, so none is judged."""
+        return None
 
 
 class _OnLoopback:

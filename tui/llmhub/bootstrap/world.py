@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from llmhub.core.ports import CloudHost, ModelHost, Registry
     from llmhub.core.price_book import PriceBook, PriceSnapshot
     from llmhub.core.profiles import Profile, ProfileBook
+    from llmhub.core.sizing.disk import ModelsFolder
     from llmhub.core.turns import Turn
     from llmhub.ledger.books import BookKeeper
     from llmhub.net import Client, Switch
@@ -140,6 +141,7 @@ class World:
             ledger=ledger,
             chats=await self.chats(),
             memory=self.memory,
+            models_folder=self.models_folder,
             app_memory=await self.app_memory(),
             profiles=self.profiles,
             save_profile=self.save_profile,
@@ -417,6 +419,14 @@ class World:
         from llmhub.machine.memory import memory_state
 
         return await asyncio.to_thread(memory_state, self.config.memory_bytes)
+
+    async def models_folder(self) -> ModelsFolder | None:
+        """Where the daemon keeps its models and what is free there; `None` when that is another machine's disk."""
+        if self.host.place != THIS_MACHINE:
+            return None
+        from llmhub.machine.disk import models_folder_free
+
+        return await asyncio.to_thread(models_folder_free, self.environ)
 
     async def _declared_memory(self, memory_bytes: int) -> MemoryState:
         from llmhub.core.memory import declared
