@@ -123,6 +123,17 @@ def test_long_and_nested_arrays_and_endless_texts_are_skipped_and_the_rest_is_re
     assert header.array_lengths == {"long": 70_000, "texts": 70_000, "nested": 2}
 
 
+def test_small_arrays_and_texts_are_skipped_once_they_are_too_many_together() -> None:
+    arrays = {f"a{n}": Array(gguf.U8, bytes(1000)) for n in range(70)}
+    texts = {f"t{n}": "x" * 300_000 for n in range(5)}
+
+    header = whole(gguf.header(Model(arrays | texts, ())))
+
+    assert [header.metadata[f"a{n}"] is not None for n in range(70)] == [n < 65 for n in range(70)]
+    assert [header.metadata[f"t{n}"] is not None for n in range(5)] == [n < 3 for n in range(5)]
+    assert header.array_lengths["a69"] == 1000
+
+
 def test_text_that_is_not_utf8_is_mended_in_a_value() -> None:
     header = whole(gguf.header(Model({"general.name": b"caf\xe9"}, ())))
 
@@ -224,16 +235,39 @@ def test_what_was_written_is_read_and_every_prefix_knows_that_it_is_one(
     assert least == sorted(least)
 
 
-def test_every_prefix_of_a_real_header_gives_more_or_the_same_answer() -> None:
-    data = gguf.header(TINY.q4_k_m(VOCABULARY), padded=False)
+@pytest.mark.parametrize("with_tensors", [False, True], ids=["early", "whole"])
+def test_every_prefix_of_a_real_header_gives_more_or_the_same_answer(with_tensors: bool) -> None:
+    data = gguf.header(TINY.q4_k_m(gguf.tokenizer(70, 40)), padded=False)
 
-    answers = [read_header(data[:end]) for end in range(len(data) + 1)]
+    answers = [read_header(data[:end], with_tensors=with_tensors) for end in range(len(data) + 1)]
 
     first = next(end for end, answer in enumerate(answers) if isinstance(answer, Header))
     least = [answer.at_least_bytes for answer in answers[:first] if isinstance(answer, NeedMore)]
     assert all(end < told <= first for end, told in enumerate(least))
     assert least == sorted(least)
     assert all(answer == answers[first] for answer in answers[first:])
+    assert (first == len(data)) == with_tensors
+
+
+def test_the_last_text_of_the_last_array_is_waited_for() -> None:
+    data = gguf.header(Model({"tokenizer.ggml.tokens": ["a", "bcd"]}, ()), padded=False)
+
+    assert read_header(data[:-1]) == NeedMore(len(data))
+    assert early(data).vocab_size == 2
+
+
+def test_what_is_counted_is_asked_for_before_it_is_seen() -> None:
+    model = TINY.q4_k_m(VOCABULARY)
+    data = gguf.header(model)
+    tokens = data.index(b"tokenizer.ggml.tokens") + len("tokenizer.ggml.tokens") + 16
+    keys_after = len(model.metadata) - list(model.metadata).index("tokenizer.ggml.tokens") - 1
+
+    at_the_counts = read_header(data[:24], with_tensors=True)
+    at_the_tokens = read_header(data[:tokens], with_tensors=True)
+
+    assert at_the_counts == NeedMore(24 + 13 * len(model.metadata) + 24 * len(model.tensors))
+    assert at_the_tokens == NeedMore(tokens + 8 * 512 + 13 * keys_after + 24 * len(model.tensors))
+    assert read_header(data[:24]) == NeedMore(24 + 13)
 
 
 def test_a_caller_who_follows_the_advice_ends_with_a_header() -> None:

@@ -80,6 +80,7 @@ def test_the_beginning_of_the_beginning_asks_for_the_rest_of_it(data: bytes) -> 
         (4, "GGUF version 4 is newer than llmhub knows", "update llmhub"),
         (0, "there is no GGUF version 0", None),
         (77_777, "there is no GGUF version 77,777", None),
+        (0x00030000, "there is no GGUF version 196,608", None),
     ],
 )
 def test_a_version_that_is_not_read_is_named(version: int, words: str, remedy: str | None) -> None:
@@ -169,6 +170,12 @@ def test_what_is_just_within_the_limits_is_read(of: object) -> None:
 
     assert not isinstance(header, NeedMore)
     assert header.metadata == {"a": None, "b": 1}
+
+
+def test_arrays_may_not_go_on_for_ever() -> None:
+    data = keyed("a", array(gguf.ARRAY, 200_000, struct.pack("<IQ", gguf.U8, 0) * 200_000))
+
+    assert refused(data).happened == "there are more than 200,000 arrays"
 
 
 def test_names_may_not_take_megabytes() -> None:

@@ -181,7 +181,6 @@ class Cursor:
                 texts.append(self._string())
             else:
                 self.elements(key, *self.array_head(key, depth + 1), depth + 1)
-        self.after = after
         if element == ARRAY or None in texts:
             return None
         self._elements += count

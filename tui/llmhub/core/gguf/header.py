@@ -191,7 +191,7 @@ def _version(cursor: Cursor) -> int:
         return version
     if version == 1:
         cursor.refuse("GGUF version 1 is not read", "look for a newer conversion: version 1 was given up in 2023")
-    if version and not version & 0xFFFF:
+    if version and not version & 0xFFFFFF:
         cursor.refuse("it is a big-endian GGUF file", "look for a little-endian conversion, as nearly all are")
     if 3 < version < 100:
         cursor.refuse(f"GGUF version {version} is newer than llmhub knows", "update llmhub")
