@@ -114,7 +114,7 @@ def test_a_full_card_has_no_free_memory_and_is_still_a_card() -> None:
 def test_a_card_that_shares_the_computers_memory_is_unified(name: str) -> None:
     state = memory_state(probes=replace(BARE, cards=lambda: (Card(name, None, None),)))
 
-    assert (state.label, state.placement, state.devices) == ("unified", Placement.METAL, 1)
+    assert (state.label, state.placement, state.devices) == ("unified", Placement.UNIFIED, 1)
     assert state.capacity_bytes == memory_state(probes=BARE).capacity_bytes
 
 
