@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from llmhub.bootstrap.world import CATALOG_FOLDER, World
 from llmhub.core.catalog import Catalog
-from llmhub.core.memory import MemoryState
+from llmhub.core.memory import GIB, MemoryState, MemoryTerm, Placement
 from llmhub.core.models import Manifest
 from llmhub.core.names import ModelName
 from llmhub.core.places import THIS_MACHINE
@@ -93,8 +94,19 @@ class SimulatedWorld(World):
             used = sum(model.size_bytes for model in await self.host.loaded())
         except BackendError:
             used = 0
+        terms = (
+            MemoryTerm("installed memory", 32 * GIB),
+            MemoryTerm("kept by macOS: Metal's own limit on this Mac", MAC_32GB_BYTES - 32 * GIB),
+        )
         free = max(0, MAC_32GB_BYTES - used)
-        return MemoryState("unified", MAC_32GB_BYTES, free, "the demo's 32 GB Mac")
+        source = "the Metal limit of the demo's 32 GB Mac"
+        return MemoryState("unified", MAC_32GB_BYTES, free, source, Placement.UNIFIED, terms=terms)
+
+    async def chip(self) -> Chip | None:
+        """The simulated machine's: its speeds are those of an M1 Max."""
+        from llmhub.machine.chips import find_chip
+
+        return await asyncio.to_thread(find_chip, "M1 Max", 32 * GIB)
 
     async def models_folder(self) -> ModelsFolder | None:
         """None of the person's disk is touched, so none is judged."""

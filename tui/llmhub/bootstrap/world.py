@@ -129,6 +129,7 @@ class World:
         """
         await self.__aenter__()
         await asyncio.to_thread(self._load)
+        from llmhub.bootstrap.sizing import kv_type_here
         from llmhub.core.hub import Services
 
         self.found_themes = await asyncio.to_thread(self.themes)
@@ -138,6 +139,8 @@ class World:
             host=self.host,
             registry=self.registry,
             catalog=self.catalog,
+            chip=self.chip,
+            kv_type=await kv_type_here(self),
             ledger=ledger,
             chats=await self.chats(),
             memory=self.memory,
@@ -407,6 +410,12 @@ class World:
         found = await asyncio.to_thread(this_machine, memory.get("machine_id"))
         memory.set("machine_id", found.id)
         return found
+
+    async def chip(self) -> Chip | None:
+        """What models run on here; see `llmhub.bootstrap.sizing.chip_here`."""
+        from llmhub.bootstrap.sizing import chip_here
+
+        return await chip_here(self)
 
     async def memory(self) -> MemoryState | None:
         """Memory that models can have.
