@@ -25,6 +25,7 @@ from llmhub.settings.places import Places
 
 if TYPE_CHECKING:
     from llmhub.core.sizing.disk import ModelsFolder
+    from llmhub.core.sizing.speeds import Chip
     from llmhub.simulators.demo import DemoWorld
     from llmhub.simulators.script import OllamaScript
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from llmhub.core.price_book import PriceBook, PriceSnapshot
     from llmhub.core.profiles import Profile, ProfileBook
     from llmhub.core.sizing.disk import ModelsFolder
+    from llmhub.core.sizing.speeds import Chip
     from llmhub.core.turns import Turn
     from llmhub.ledger.books import BookKeeper
     from llmhub.net import Client, Switch
