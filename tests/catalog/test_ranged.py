@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from llmhub.catalog.asking import Asker
+from llmhub.catalog.asking import Asker, next_address
 from llmhub.catalog.ranged import RangedFile
 from llmhub.catalog.refusals import Asked
 from llmhub.core.catalog import CatalogError
 from llmhub.core.cloud import SIMULATED_KEY
-from llmhub.net import Authority, Switch, make_client
+from llmhub.net import Authority, GarbledError, Switch, make_client
 from support.model_store import Blob, moved
 from support.replay import Answer, Replay, Route, replay
 from support.replay import Asked as Request
@@ -123,6 +123,7 @@ async def test_a_server_that_ignores_ranges_is_read_as_far_as_needed_and_left() 
     [
         (None, "without saying which"),
         ("bytes 5-14/10240", "in place of 0 to 9"),
+        ("bytes 2-9/10240", "in place of 0 to 9"),
         ("bytes 0-9/99", "99 bytes and not 10,240"),
         ("bytes 0-4/10240", "in place of 0 to 9"),
         ("bytes 0-19/10240", "in place of 0 to 9"),
@@ -233,6 +234,26 @@ async def test_a_redirect_that_leads_nowhere_is_refused(location: str, words: st
     async with served({"GET /file": moved(location)}) as (file, _):
         with pytest.raises(CatalogError, match=words):
             await file.read(0, 10)
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "target"),
+    [
+        ("https://registry.test/v2/a", "https://store.test/b?c=d", "https://store.test/b?c=d"),
+        ("https://registry.test/v2/a", "/b", "https://registry.test/b"),
+        ("http://127.0.0.1:5000/a", "http://localhost:5000/b", "http://localhost:5000/b"),
+        ("https://registry.test/a", "http://store.test/b", "without"),
+        ("https://registry.test/a", "https://127.0.0.1:11434/api/tags", "this machine"),
+        ("https://registry.test/a", "https://localhost/b", "this machine"),
+        ("https://registry.test/a", "file:///etc/passwd", "none"),
+    ],
+)
+def test_where_a_redirect_may_lead(url: str, location: str, target: str) -> None:
+    if "://" in target:
+        assert next_address(url, location) == target
+    else:
+        with pytest.raises(GarbledError, match=target):
+            next_address(url, location)
 
 
 async def test_the_length_is_asked_for_with_one_byte_where_nobody_told_it() -> None:

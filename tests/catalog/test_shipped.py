@@ -156,3 +156,12 @@ async def test_a_model_that_does_not_ship_has_the_one_variant_that_was_named(tmp
 def test_no_other_name_is_taken_in_place_of_one_that_is_not_listed(name: str) -> None:
     assert ShippedCatalogue().entry(name) is None
     assert ShippedCatalogue().variants(name) == ()
+
+
+def test_both_hosts_of_hugging_face_are_one() -> None:
+    name = "bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:q6_k"
+    entries = [ShippedCatalogue().entry(f"{host}/{name}") for host in ("hf.co", "huggingface.co")]
+
+    assert entries[0] is not None
+    assert entries[0] == entries[1]
+    assert entries[0].download_bytes == 6_596_011_424

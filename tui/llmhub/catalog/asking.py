@@ -56,7 +56,7 @@ async def landed(client: Client, url: str, headers: Mapping[str, str]) -> AsyncG
             if not location:
                 yield Landed(url, streamed, linked_size)
                 return
-        url = _next(url, location)
+        url = next_address(url, location)
     raise GarbledError("one redirect follows the other")
 
 
@@ -139,7 +139,7 @@ class RefusalError(CatalogError):
         return made
 
 
-def _next(url: str, location: str) -> str:
+def next_address(url: str, location: str) -> str:
     """Where a redirect leads.
 
     Raises:

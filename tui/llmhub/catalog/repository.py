@@ -64,8 +64,6 @@ class Repository:
     """In the order of the listing."""
     projectors: tuple[RepositoryFile, ...] = ()
     """Vision or audio parts in files of their own (`mmproj`)."""
-    others: int = 0
-    """Files that are no GGUF."""
 
     @property
     def projector(self) -> RepositoryFile | None:
@@ -102,12 +100,11 @@ def read_repository(entries: Iterable[Any]) -> Repository:
     models: dict[str, list[tuple[int, RepositoryFile]]] = {}
     counts: dict[str, int] = {}
     projectors = []
-    others = 0
     for file in files:
         name = file.path.rpartition("/")[2].lower()
         if not name.endswith(_ENDING) or "imatrix" in name:
-            others += 1
-        elif name.startswith("mmproj"):
+            continue
+        if name.startswith("mmproj"):
             projectors.append(file)
         else:
             stem = file.path[: -len(_ENDING)]
@@ -121,7 +118,7 @@ def read_repository(entries: Iterable[Any]) -> Repository:
         )
         for key, parts in models.items()
     ]
-    return Repository(tuple(found), tuple(projectors), others)
+    return Repository(tuple(found), tuple(projectors))
 
 
 def label_of(stem: str) -> str | None:

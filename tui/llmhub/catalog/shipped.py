@@ -58,12 +58,12 @@ class ShippedCatalogue:
 
     def entry(self, name: str) -> CatalogEntry | None:
         """What it knows of one name; `None` when the name is not in it: no other one is taken in its place."""
-        found = self._by_key.get(name_key(name))
+        found = self._by_key.get(_key(name))
         return self._entry(*found) if found else None
 
     def variants(self, name: str) -> tuple[Variant, ...]:
         """Every name of the model that has this one; nothing when it is not in it."""
-        found = self._by_key.get(name_key(name))
+        found = self._by_key.get(_key(name))
         return tuple(tag.variant for tag in found[0].tags) if found else ()
 
     @cached_property
@@ -103,7 +103,13 @@ class ShippedCatalogue:
 
     @cached_property
     def _by_key(self) -> dict[str, tuple[ShippedModel, ShippedTag]]:
-        return {name_key(tag.name): (model, tag) for model in self._models for tag in model.tags}
+        return {_key(tag.name): (model, tag) for model in self._models for tag in model.tags}
+
+
+def _key(name: str) -> str:
+    """Both hosts of Hugging Face are one."""
+    key = name_key(name)
+    return f"hf.co/{key.removeprefix('huggingface.co/')}" if key.startswith("huggingface.co/") else key
 
 
 def _model(told: dict[str, Any]) -> ShippedModel:
