@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmhub.core.places import THIS_MACHINE
 
 if TYPE_CHECKING:
     from llmhub.bootstrap.world import World
+    from llmhub.core.memory import MemoryState
+    from llmhub.core.sizing.facts import ModelFacts
     from llmhub.core.sizing.speeds import Chip
 
 KV_TYPE = "OLLAMA_KV_CACHE_TYPE"
@@ -46,3 +49,25 @@ def kv_type_of(settings: Mapping[str, str]) -> str:
 
     told = settings.get(KV_TYPE, "").lower()
     return told if told in KV_TYPES else DEFAULT_KV_TYPE
+
+
+async def imagined_here(
+    memory_bytes: int | None, chip: str | None, ram_bytes: int | None
+) -> tuple[MemoryState, Chip | None]:
+    """The budget and the chip of a machine that somebody asks about.
+
+    Raises:
+        LLMHubError: there is no such chip in the table, or its memory is not clear.
+    """
+    from llmhub.core.sizing.imagined import imagined
+    from llmhub.machine.chips import find_chip
+
+    found = await asyncio.to_thread(find_chip, chip, memory_bytes) if chip is not None else None
+    return imagined(memory_bytes, found, ram_bytes), found
+
+
+def facts_of_gguf(path: Path) -> ModelFacts:
+    """The insides of a model from its file. Reads the file: not on the event loop. Raises `GgufError`."""
+    from llmhub.catalog.gguf_file import facts_of_file
+
+    return facts_of_file(path)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
 
 from llmhub.cli.session import Session
+from llmhub.core.config import parse_memory
+
+_SHORT_UNIT = re.compile(r"[\d.]+\s*[kmgt]", re.IGNORECASE | re.ASCII)
+_SMALLEST_MEMORY = 2**20
 
 
 def _json(context: click.Context, _option: click.Parameter, value: bool) -> None:
@@ -47,6 +52,25 @@ def common() -> list[click.Option]:
             help="No colours; NO_COLOR does the same.",
         ),
     ]
+
+
+def memory_size(text: str) -> int:
+    """An amount of memory in bytes: `16GiB`, `16G` for the same, `16GB` for 16 billion bytes.
+
+    Raises:
+        click.BadParameter: it is none, or lacks its unit.
+    """
+    told = text.strip()
+    shown = repr(told[:40])
+    try:
+        amount = parse_memory(f"{told}iB" if _SHORT_UNIT.fullmatch(told) else told)
+    except ValueError:
+        raise click.BadParameter(
+            f"{shown} is no amount of memory; write it as 16GiB, or 16GB for 16 billion bytes"
+        ) from None
+    if amount < _SMALLEST_MEMORY:
+        raise click.BadParameter(f"{shown} is too little to be meant; write the unit too, as in 16GiB")
+    return amount
 
 
 class Command(click.Command):

@@ -126,6 +126,15 @@ def reasons(verdict: Verdict) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def sentence(clause: str) -> str:
+    """A clause as a sentence of its own: a capital at its start unless a name stands there, a full stop at its end."""
+    words = one_line(clause, 600)
+    first = words.partition(" ")[0]
+    if first.isascii() and first.isalpha() and first.islower() and not words.startswith("ollama "):
+        words = words[:1].upper() + words[1:]
+    return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
 def _free_words(verdict: Verdict) -> str:
     memory = verdict.memory
     if memory is not None and memory.imagined:

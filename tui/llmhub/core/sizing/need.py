@@ -63,7 +63,9 @@ def need_of(shape: ModelShape, weights: Weights, setup: Setup, placement: Placem
             f"{shape.architecture} is not an architecture llmhub knows: all layers counted in full, an upper bound"
         )
     if not weights.is_exact:
-        notes.append("weights taken from the size of the file, a little more than its tensors")
+        notes.append(
+            "the weights were not added up tensor by tensor: they are a file's size, or what its usual mix takes"
+        )
     return Need(
         weights_bytes=weights.resident_bytes(shape, placement),
         kv_bytes=state.kv_bytes,
