@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from llmhub.core.catalog import Variant
 from llmhub.core.memory import MemoryState, Placement
 from llmhub.core.sizing.blocks import KV_TYPES, QUANTIZED_KV
-from llmhub.core.sizing.contexts import largest_context
+from llmhub.core.sizing.contexts import SMALLEST_BATCH, has_room, largest_context
 from llmhub.core.sizing.facts import ModelFacts, Setup
 from llmhub.core.sizing.ladder import ladder_of, rungs_of
 from llmhub.core.sizing.need import Need, need_of
@@ -71,6 +71,23 @@ def refused(setup: Setup) -> str | None:
     return None
 
 
+def with_room(sized: SizedModel, setup: Setup, memory: MemoryState | None) -> Setup:
+    """The setup with the batch that the daemon would choose: a larger one than 512 only where it leaves room.
+
+    Source: server/sched.go of ollama (memory-sizing.md, a6). A batch that was given stays, and so does the daemon's
+    own choice where no batch makes it fit.
+    """
+    if memory is None or sized.shape is None or sized.weights is None or setup.batch is not None:
+        return setup
+    if setup.micro_batch <= SMALLEST_BATCH or has_room(sized.shape, sized.weights, setup, memory):
+        return setup
+    for batch in (1024, SMALLEST_BATCH):
+        smaller = replace(setup, batch=batch)
+        if batch < setup.micro_batch and has_room(sized.shape, sized.weights, smaller, memory):
+            return smaller
+    return setup
+
+
 def assess(
     model: str,
     sized: SizedModel | None,
@@ -99,8 +116,9 @@ def assess(
         with_largest: Whether to look for the largest context that fits: it takes as long as a dozen sizings.
     """
     refusal = refused(setup)
-    need = None
+    asked, need = setup, None
     if sized is not None and refusal is None:
+        setup = with_room(sized, setup, memory)
         need = sized.need(setup, memory.placement if memory else Placement.CPU)
         if need is not None and correction_bytes:
             need = replace(need, correction_bytes=correction_bytes)
@@ -154,7 +172,7 @@ def assess(
         file_bytes=facts.file_bytes,
         download_bytes=download_bytes,
         context_trained=shape.context_trained,
-        largest_context=largest_context(shape, weights, setup, memory) if memory and with_largest else None,
+        largest_context=largest_context(shape, weights, asked, memory) if memory and with_largest else None,
         speed=speed,
         ladder=ladder,
         notes=notes_of(need, shape, setup),

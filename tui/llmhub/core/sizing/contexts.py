@@ -14,19 +14,27 @@ from llmhub.core.sizing.weights import Weights
 
 MOST_TOKENS = 2**20
 """Looked at where a model does not say what it was trained for."""
+SMALLEST_BATCH = 512
+"""What the daemon falls back to where a larger batch leaves no room."""
+
+
+def has_room(shape: ModelShape, weights: Weights, setup: Setup, memory: MemoryState) -> bool:
+    """Whether need and reserve are within the capacity."""
+    need = need_of(shape, weights, setup, memory.placement).total_bytes
+    return need + reserve_of(need, memory) <= memory.capacity_bytes
 
 
 def largest_context(shape: ModelShape, weights: Weights, setup: Setup, memory: MemoryState) -> int:
     """Tokens of one slot that fit into the capacity with its reserve, in steps of 256; 0 when none do.
 
-    Never above what the model was trained for. A need never falls as the context grows, so halving finds it; the
-    automatic batch changes on the way, a batch that was given stays.
+    Never above what the model was trained for. A need never falls as the context grows, so halving finds it. An
+    automatic batch is the smallest here: the daemon takes a larger one only where that leaves room.
     """
     trained = shape.context_trained or MOST_TOKENS
+    batch = SMALLEST_BATCH if setup.batch is None else setup.batch
 
     def fits(context: int) -> bool:
-        need = need_of(shape, weights, replace(setup, context=context), memory.placement).total_bytes
-        return need + reserve_of(need, memory) <= memory.capacity_bytes
+        return has_room(shape, weights, replace(setup, context=context, batch=batch), memory)
 
     if fits(trained):
         return trained
