@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from llmhub.chats.files import ChatFiles
+    from llmhub.core.bench import Bench, BenchBook
     from llmhub.core.budget import BudgetGuard
     from llmhub.core.catalog import Catalog
     from llmhub.core.cloud import CloudListing
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from llmhub.core.price_book import PriceBook, PriceSnapshot
     from llmhub.core.profiles import Profile, ProfileBook
     from llmhub.core.sizing.disk import ModelsFolder
+    from llmhub.core.sizing.predictions import Prediction, PredictionBook
     from llmhub.core.sizing.speeds import Chip
     from llmhub.core.turns import Turn
     from llmhub.ledger.books import BookKeeper
@@ -79,6 +81,8 @@ class World:
         """Known once it is connected."""
         self._profiles: ProfileBook | None = None
         self._prices: PriceBook | None = None
+        self._predictions: PredictionBook | None = None
+        self._benches: BenchBook | None = None
         self._listing: CloudListing | None = None
         self._installed: Sequence[InstalledModel] = ()
         self._books: BookKeeper | None = None
@@ -157,6 +161,9 @@ class World:
             kept_listing=self.kept_listing,
             prices=self.prices,
             keep_price=self.keep_price,
+            predictions=self.predictions,
+            keep_prediction=self.keep_prediction,
+            benches=self.benches,
             switch=self.switch,
             day_budget_usd=self.config.day_budget_usd,
             month_budget_usd=self.config.month_budget_usd,
@@ -269,8 +276,10 @@ class World:
 
     async def _introduce(self, books: BookKeeper) -> None:
         """Tell the ledger which machine this is and what its owner declared."""
+        from llmhub.core import bench
         from llmhub.core.price_book import KIND, PriceBook
         from llmhub.core.profiles import ProfileBook, read_profile
+        from llmhub.core.sizing import predictions
 
         book = ProfileBook(tuple(_versions(await books.kept("profile"))))
         before = book.newest if book.versions else None
@@ -278,6 +287,8 @@ class World:
         self.problems += problems
         self._profiles = book.with_version(profile)
         self._prices = PriceBook.from_records(await books.kept(KIND))
+        self._predictions = predictions.PredictionBook.from_records(await books.kept(predictions.KIND))
+        self._benches = bench.BenchBook.from_records(await books.kept(bench.KIND))
         if profile.declared or before is not None:
             await books.keep("profile", profile.to_record(), profile.profile_id)
         if self.host.place == THIS_MACHINE:
@@ -314,6 +325,41 @@ class World:
         self._prices = self.prices.with_snapshot(snapshot)
         if self._books is not None:
             await self._books.keep(KIND, snapshot.to_record(), snapshot.id)
+
+    @property
+    def predictions(self) -> PredictionBook:
+        """What was predicted for loads and what the daemon then said; nothing until the ledger is open."""
+        from llmhub.core.sizing.predictions import PredictionBook
+
+        return self._predictions or PredictionBook()
+
+    async def keep_prediction(self, prediction: Prediction) -> None:
+        """Keep a prediction that was compared with what the daemon said."""
+        from llmhub.core.sizing.predictions import KIND
+
+        self._predictions = self.predictions.with_prediction(prediction)
+        if self._books is not None:
+            await self._books.keep(KIND, prediction.to_record(), prediction.id)
+
+    @property
+    def benches(self) -> BenchBook:
+        """What `llmhub bench` measured; nothing until the ledger is open."""
+        from llmhub.core.bench import BenchBook
+
+        return self._benches or BenchBook()
+
+    async def keep_bench(self, bench: Bench) -> None:
+        """Keep what was measured of a model's speed."""
+        from llmhub.core.bench import KIND
+
+        self._benches = self.benches.with_bench(bench)
+        if self._books is not None:
+            await self._books.keep(KIND, bench.to_record(), bench.id)
+
+    @property
+    def daemon_machine(self) -> str:
+        """The machine that models run on, as measurements name it: its id in the ledger, or the daemon's address."""
+        return self.machine_id or self.host.url
 
     async def note_prices(
         self, model: str, *, is_cloud: bool, listing: CloudListing, installed: Sequence[InstalledModel] = ()

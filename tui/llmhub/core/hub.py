@@ -13,12 +13,14 @@ from time import monotonic
 from typing import Any, Protocol
 
 from llmhub.core import booking
+from llmhub.core.bench import BenchBook
 from llmhub.core.budget import BudgetGuard
 from llmhub.core.catalog import Catalog
 from llmhub.core.cloud import CloudListing
 from llmhub.core.cloud_watch import CloudState, CloudWatch
 from llmhub.core.daemon_start import StartAdvice
 from llmhub.core.errors import LLMHubError
+from llmhub.core.experience import Experience
 from llmhub.core.host_jobs import HostJobs
 from llmhub.core.lanes import LaneGate
 from llmhub.core.memory import MemoryState
@@ -33,8 +35,8 @@ from llmhub.core.pulling import Pulling
 from llmhub.core.reconcile import Reconciler
 from llmhub.core.sizing.advisor import Advisor
 from llmhub.core.sizing.disk import ModelsFolder
-from llmhub.core.sizing.speed import measured
-from llmhub.core.sizing.speeds import Chip, Speed
+from llmhub.core.sizing.predictions import Prediction, PredictionBook
+from llmhub.core.sizing.speeds import Chip
 from llmhub.core.totals import Totals
 from llmhub.core.turns import Turn
 from llmhub.core.watch import HostState, HostWatch
@@ -100,6 +102,12 @@ class Services:
     """Every price list that turns were worked out with so far."""
     keep_price: Callable[[PriceSnapshot], Awaitable[None]] | None = None
     """Keep a price list in the ledger."""
+    predictions: PredictionBook = field(default_factory=PredictionBook)
+    """What was predicted for loads and what the daemon then said, of every machine."""
+    keep_prediction: Callable[[Prediction], Awaitable[None]] | None = None
+    """Keep a prediction in the ledger."""
+    benches: BenchBook = field(default_factory=BenchBook)
+    """What `llmhub bench` measured, on every machine."""
     switch: OfflineSwitch = field(default_factory=_NoSwitch)
     """The one offline switch; the transport reads it at every request."""
     day_budget_usd: Decimal | None = None
@@ -136,7 +144,18 @@ class Hub:
         self.memory_state: MemoryState | None = None
         self.profiles = services.profiles
         self.prices = services.prices
-        self.watch = HostWatch(services.host, self._looked)
+        self.experience = Experience(
+            services.machine_id or services.host.url,
+            services.predictions,
+            services.benches,
+            state=lambda: self.state,
+            memory=lambda: self.memory_state,
+            advisor=lambda: self.advisor,
+            uses=lambda: self.uses,
+            now=services.now,
+            keep=self._compared,
+        )
+        self.watch = HostWatch(services.host, self._looked, self.experience.looked)
         self.cloud_watch = (
             CloudWatch(services.cloud, services.switch, self._cloud_looked) if services.cloud is not None else None
         )
@@ -165,7 +184,8 @@ class Hub:
             changed=self.changed,
             spawn=self.spawn,
             default_context=services.default_context,
-            measured=self._measured_speed,
+            measured=self.experience.speed,
+            correction=self.experience.correction_bytes,
         )
         self.advisor.kv_type = services.kv_type
         self._chip_wanted = True
@@ -251,9 +271,15 @@ class Hub:
             self._uses = (totals, model_uses(totals, self.state.name))
         return self._uses[1]
 
-    def _measured_speed(self, key: str) -> Speed | None:
-        use = self.uses.get(key)
-        return measured(use.decode_per_s, "measured here") if use is not None and use.decode_per_s else None
+    @property
+    def predictions(self) -> PredictionBook:
+        """What was predicted for loads on this machine, and what the daemon then said."""
+        return self.experience.predictions
+
+    def _compared(self, prediction: Prediction) -> None:
+        if self.services.keep_prediction is not None:
+            self.spawn(self.services.keep_prediction(prediction))
+        self.changed()
 
     def ask_pull(
         self, name: str, origin: str = "", *, key: str = "", queued: Callable[[Pull], object] | None = None

@@ -52,11 +52,18 @@ class HostWatch:
 
     Args:
         on_change: Called on the loop with each new state that differs from the last one.
+        on_look: Called on the loop after each look, whether anything changed or not.
     """
 
-    def __init__(self, host: ModelHost, on_change: Callable[[HostState], None]) -> None:
+    def __init__(
+        self,
+        host: ModelHost,
+        on_change: Callable[[HostState], None],
+        on_look: Callable[[HostState], None] = lambda _: None,
+    ) -> None:
         self._host = host
         self._on_change = on_change
+        self._on_look = on_look
         self._poked = asyncio.Event()
         self._looking = asyncio.Lock()
         self.state = HostState(host.name, host.url, host.place)
@@ -98,6 +105,7 @@ class HostWatch:
         if seen != self.state:
             self.state = seen
             self._on_change(seen)
+        self._on_look(self.state)
         return self.state
 
     async def _learn(self) -> None:

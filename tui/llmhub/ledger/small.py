@@ -1,4 +1,4 @@
-"""Small kinds of record that are not counted: profiles, machines, prices, votes. Each has files of its own."""
+"""Small kinds of record that are not counted: profiles, machines, prices, measurements. Each has files of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from llmhub.storage.mending import read_and_mend
 from llmhub.storage.names import Pattern
 from llmhub.storage.reading import Identity, Record, identity_of
 
-FAMILIES = {"profile": "profiles", "machine": "machines", "price": "prices", "vote": "votes"}
+FAMILIES = {
+    "profile": "profiles",
+    "machine": "machines",
+    "price": "prices",
+    "vote": "votes",
+    "prediction": "predictions",
+    "bench": "benches",
+}
 """Each kind, and the stem of its files."""
 _ENVELOPE = {"at", "day", "crc", "v"}
 
