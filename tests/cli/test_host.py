@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import pytest
 from llmhub.cli.console import Console
 from llmhub.cli.main import run
 from llmhub.cli.pull import progress_line
+from llmhub.core.catalog import Variant
 from llmhub.core.errors import FailureKind
 from llmhub.core.models import Manifest, ManifestLayer, PullEvent
+from llmhub.core.names import name_key
 from llmhub.core.pulls import PullPhase, PullProgress
+from llmhub.core.sizing.disk import ModelsFolder
 from support.commands import Commands, DeadWorld, Stream
+from support.fake_catalog import FakeCatalog, entry_of, no_such
 from support.fake_host import GIB, FakeHost, cloud_model, failure, installed_model
 
 
@@ -182,12 +187,122 @@ def test_a_pull_reports_in_lines_where_nothing_can_be_drawn_again(llmhub: Comman
     assert "\x1b" not in done.err
 
 
-def test_a_pull_as_json_is_one_object_at_its_end(llmhub: Commands, host: FakeHost) -> None:
+def test_a_pull_as_json_is_its_verdict_first_and_what_came_last(llmhub: Commands, host: FakeHost) -> None:
+    llmhub.catalog = FakeCatalog(entry_of("new:1b", GIB))
+    llmhub.write_settings('[machine]\nmemory = "25GiB"\n')
+
     done = llmhub("--json", "pull", "new:1b")
 
-    assert done.json["model"] == "new:1b"
-    assert done.json["status"] == "success"
-    assert done.json["digest"] == host.models[-1].digest
+    verdict, last = map(json.loads, done.out.splitlines())
+    assert (verdict["event"], verdict["model"], verdict["refused"]) == ("verdict", "new:1b", False)
+    assert verdict["context"] == 8192
+    assert verdict["download_bytes"] == GIB
+    assert verdict["capacity_bytes"] == 25 * GIB
+    assert verdict["reasons"][0].startswith("It needs ")
+    assert (last["event"], last["model"], last["status"]) == ("pulled", "new:1b", "success")
+    assert last["digest"] == host.models[-1].digest
+
+
+def test_what_does_not_fit_is_refused_with_the_arithmetic_and_nothing_is_pulled(
+    llmhub: Commands, host: FakeHost
+) -> None:
+    llmhub.catalog = FakeCatalog()
+    llmhub.catalog.know_large("llama3.1:70b")
+    llmhub.catalog.offers[name_key("llama3.1:70b")] = (Variant("llama3.1:70b-q2_K", "Q2_K", 10 * GIB),)
+    llmhub.write_settings('[machine]\nmemory = "25GiB"\n')
+
+    done, told = llmhub("pull", "llama3.1:70b"), llmhub("--json", "pull", "llama3.1:70b")
+
+    assert (done.code, done.out, told.code) == (3, "", 3)
+    assert done.err.startswith("✗ It does not fit into the memory · llama3.1:70b: needs ")
+    assert "weights 39.6 + KV cache 2.5 + compute" in done.err
+    assert "there are 25.0 GiB" in done.err
+    assert "GiB too much\n" in done.err
+    assert "\n  take llama3.1:70b-q2_K, 10.0 GiB: it fits" in done.err
+    assert done.err.endswith("; --force pulls it all the same\n")
+    assert (told.json["verdict"], told.json["refused"], told.json["forced"]) == ("does_not_fit", True, False)
+    assert told.json["smaller"]["model"] == "llama3.1:70b-q2_K"
+    assert all(method != "pull" for method, _ in host.calls)
+
+
+def test_force_pulls_it_all_the_same_and_says_what_it_was_warned_of(llmhub: Commands, host: FakeHost) -> None:
+    llmhub.catalog = FakeCatalog()
+    llmhub.catalog.know_large("llama3.1:70b")
+    llmhub.write_settings('[machine]\nmemory = "25GiB"\n')
+
+    done = llmhub("pull", "llama3.1:70b", "--force")
+
+    assert done.code == 0
+    assert done.err.startswith("! It does not fit into the memory · llama3.1:70b: needs ")
+    assert "pulled all the same, as --force says" in done.err
+    assert ("pull", "llama3.1:70b") in host.calls
+
+
+def test_a_disk_too_small_is_refused_and_says_what_is_missing(llmhub: Commands, host: FakeHost) -> None:
+    llmhub.catalog = FakeCatalog(entry_of("new:1b", 4 * GIB))
+    llmhub.folder = ModelsFolder("/models", "yours", free_bytes=2 * GIB, present=frozenset())
+    llmhub.write_settings('[machine]\nmemory = "25GiB"\n')
+
+    done, told = llmhub("pull", "new:1b"), llmhub("--json", "pull", "new:1b")
+
+    assert (done.code, told.code) == (3, 3)
+    assert "✗ It does not fit onto the disk · new:1b: 4.0 GiB to fetch" in done.err
+    assert "make room for 3.0 GiB" in done.err
+    assert (told.json["to_fetch_bytes"], told.json["disk_missing_bytes"]) == (4 * GIB, 3 * GIB)
+    assert all(method != "pull" for method, _ in host.calls)
+
+
+@pytest.mark.parametrize(
+    ("catalog", "told"),
+    [(FakeCatalog(entry_of("new:8b", 4 * GIB)), "! ≈ tight: needs "), (FakeCatalog(), "! ? unknown: registry.example")],
+)
+def test_tight_and_unknown_warn_and_go_on(llmhub: Commands, host: FakeHost, catalog: FakeCatalog, told: str) -> None:
+    llmhub.catalog = catalog
+    llmhub.write_settings('[machine]\nmemory = "5.8GiB"\n')
+
+    done = llmhub("pull", "new:8b")
+
+    assert done.code == 0
+    assert done.err.startswith(told)
+    assert done.err.splitlines()[0].endswith("· new:8b · it is pulled all the same")
+    assert ("pull", "new:8b") in host.calls
+
+
+def test_a_tag_that_there_is_not_fails_at_once_with_the_registrys_words(llmhub: Commands, host: FakeHost) -> None:
+    llmhub.catalog = FakeCatalog()
+    llmhub.catalog.errors["qwen3:9b"] = no_such("qwen3:9b")
+
+    done, forced = llmhub("pull", "qwen3:9b"), llmhub("pull", "--force", "qwen3:9b")
+
+    assert (done.code, forced.code) == (1, 0)
+    assert done.err == (
+        "✗ There is no such model or tag · qwen3:9b\n  its page lists its tags; --force asks Ollama all the same\n"
+    )
+    assert [name for method, name in host.calls if method == "pull"] == ["qwen3:9b"]
+
+
+def test_offline_nothing_is_looked_up_and_the_switch_refuses_as_ever(llmhub: Commands) -> None:
+    llmhub.catalog = FakeCatalog(entry_of("new:1b", GIB))
+
+    done = llmhub("pull", "new:1b", "--offline")
+
+    assert done.code == 1
+    assert "llmhub is offline" in done.err
+    assert llmhub.catalog.asked == []
+
+
+def test_the_name_of_a_model_cannot_steer_the_terminal(llmhub: Commands, host: FakeHost) -> None:
+    name = "evil\x1b]0;x\x07\x1b[31m\nname"
+    llmhub.catalog = FakeCatalog(entry_of(name, 42 * GIB, layers=80, width=8192))
+    llmhub.write_settings('[machine]\nmemory = "8GiB"\n')
+    llmhub.terminal = True
+
+    done = llmhub("pull", name)
+
+    assert done.code == 3
+    assert "\x1b]" not in done.err
+    assert "\x1b[31m\n" not in done.err
+    assert "evil name: needs " in done.err
 
 
 def test_a_pull_that_breaks_off_fails_with_the_daemons_reason(llmhub: Commands, host: FakeHost) -> None:
@@ -218,15 +333,19 @@ class Watched(Stream):
 
 def test_on_a_terminal_the_line_is_drawn_again_and_taken_away(llmhub: Commands, host: FakeHost) -> None:
     layer, seen = "sha256:" + "a" * 64, asyncio.Event()
-    llmhub.manifest = Manifest("b" * 64, (ManifestLayer(layer, 4 * GIB, "model"),))
+    manifest = Manifest("b" * 64, (ManifestLayer(layer, 4 * GIB, "model"),))
+    llmhub.catalog = FakeCatalog(replace(entry_of("new:1b", 4 * GIB), manifest=manifest))
+    llmhub.write_settings('[machine]\nmemory = "25GiB"\n')
     host.will_pull("new:1b", PullEvent("pulling", layer, 4 * GIB, GIB), seen, PullEvent("success"))
     err = Watched(seen)
 
     code = run(("pull", "new:1b"), open_world=llmhub.open, console=Console(Stream(), err, {}))
 
-    before, *_, last = err.getvalue().split("\r\x1b[2K")
+    _, looking, verdict, *_, last = err.getvalue().split("\r\x1b[2K")
     assert code == 0
-    assert before == "new:1b: 4.0 GiB\n"
+    assert looking == "looking up new:1b …"
+    assert verdict.startswith("new:1b: 4.0 GiB to fetch · ")
+    assert verdict.endswith("\n")
     assert "25 %  1.0 of 4.0 GiB" in err.getvalue()
     assert last.startswith("✓ new:1b")
 

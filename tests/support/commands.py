@@ -15,14 +15,17 @@ from llmhub.bootstrap import World
 from llmhub.bootstrap.cloud import KeyedCloud
 from llmhub.cli.console import Console
 from llmhub.cli.main import run
+from llmhub.core.catalog import Catalog
 from llmhub.core.models import Manifest
 from llmhub.core.ports import CloudHost, ModelHost, Registry
+from llmhub.core.sizing.disk import ModelsFolder
 from llmhub.core.turns import Turn
 from llmhub.settings.config import read_settings
 from llmhub.settings.places import Places
 from llmhub.settings.secrets import KeyHolder
 from llmhub.simulators.ollama import OllamaSimulator
 from llmhub.simulators.script import OllamaScript
+from support.fake_catalog import FakeCatalog
 from support.fake_cloud import FakeCloud
 from support.fake_host import FakeHost
 from support.fake_ledger import FakeLedger
@@ -97,6 +100,18 @@ class SimWorld(World):
     async def ledger(self) -> Any:
         return self.fake_ledger or await super().ledger()
 
+    fake_catalog: FakeCatalog | None = None
+    """`None`: one that knows nothing and reaches nobody."""
+    folder: ModelsFolder | None = None
+    """The disk of the test's machine says nothing."""
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return self.fake_catalog or FakeCatalog()
+
+    async def models_folder(self) -> ModelsFolder | None:
+        return self.folder
+
     @cached_property
     def registry(self) -> Registry:
         return OneRegistry(self.answer)
@@ -161,6 +176,8 @@ class Commands:
     manifest: Manifest | None = None
     vault: FakeVault = field(default_factory=FakeVault)
     cloud: FakeCloud | None = None
+    catalog: FakeCatalog | None = None
+    folder: ModelsFolder | None = None
 
     def __call__(self, *arguments: str) -> Done:
         out, err = Stream(terminal=self.terminal), Stream(terminal=self.terminal)
@@ -178,6 +195,7 @@ class Commands:
         world = kind(read_settings(places.config_file, self.environ, flags), places, self.environ)
         world.script, world.fake_ledger = self.script, None if self.real_ledger else self.ledger
         world.answer, world.vault, world.fake_cloud = self.manifest, self.vault, self.cloud
+        world.fake_catalog, world.folder = self.catalog, self.folder
         if isinstance(world, HostWorld) and self.host is not None:
             world.fake_host = self.host
         return world
