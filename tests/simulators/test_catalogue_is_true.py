@@ -22,10 +22,10 @@ from llmhub.simulators.catalogue import (
     SimModel,
 )
 from llmhub.simulators.script import MAC_32GB_BYTES
-from llmhub.simulators.shapes import Shape
 
 assert QWEN3_8B.shape is not None
-STOCK_QWEN3_8B = replace(QWEN3_8B.shape, attn_v_type=None)
+STOCK_QWEN3_8B = replace(QWEN3_8B, shape=replace(QWEN3_8B.shape, attn_v_type=None))
+STOCK_GEMMA3_4B = replace(GEMMA3_4B, extra_tensors=())
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,32 @@ def test_the_tensors_hold_as_many_weights_as_the_model_has_parameters(model: Sim
 
 
 @pytest.mark.parametrize(
-    ("shape", "context", "measured"),
+    ("model", "context", "reported"),
     [
         (STOCK_QWEN3_8B, 8192, 6_465_299_414),
-        (LLAMA32_1B.shape, 4096, 1_005_909_441),
-        (LLAMA32_1B.shape, 16384, 1_505_042_103),
-        (LLAMA32_1B.shape, 40960, 2_578_815_384),
-        (LLAMA32_1B.shape, 131072, 5_900_704_152),
+        (LLAMA32_1B, 4096, 1_005_909_441),
+        (LLAMA32_1B, 16384, 1_505_042_103),
+        (LLAMA32_1B, 40960, 2_578_815_384),
+        (LLAMA32_1B, 131072, 5_900_704_152),
+        (STOCK_GEMMA3_4B, 4096, 2_755_343_154),
+        (STOCK_GEMMA3_4B, 16384, 2_931_000_606),
     ],
 )
-def test_memory_is_what_a_running_daemon_showed(shape: Shape, context: int, measured: int) -> None:
-    assert shape.need_bytes(context) == pytest.approx(measured, rel=2e-5)
+def test_memory_is_what_a_running_daemon_reported(model: SimModel, context: int, reported: int) -> None:
+    load = model.load(context, on_gpu=False)
+
+    assert load is not None
+    assert load.told_bytes(0, modern=True) == pytest.approx(reported, rel=2e-5)
+
+
+def test_of_two_caches_a_new_daemon_counts_one_and_an_old_one_both() -> None:
+    load = GPT_OSS_20B.load(8192, on_gpu=False)
+
+    assert load is not None
+    need = load.need
+    assert need.full_attention_bytes == 12 * 8192 * 2 * 2 * 8 * 64
+    assert load.told_bytes(0, modern=True) == need.total_bytes - need.full_attention_bytes
+    assert load.told_bytes(0, modern=False) == need.total_bytes - need.compute_bytes
 
 
 def test_eight_models_and_more_of_every_kind_are_installed() -> None:

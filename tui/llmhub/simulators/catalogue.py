@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from llmhub.simulators.shapes import Shape, Tensor, architecture_keys
+from llmhub.simulators.sizes import Load
 
 CHATML = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
 LLAMA3 = (
@@ -88,9 +89,16 @@ class SimModel:
         """Every tensor of its file."""
         return [*(self.shape.tensors() if self.shape else ()), *self.extra_tensors]
 
+    def load(self, context: int, parallel: int = 1, *, on_gpu: bool = True) -> Load | None:
+        """A load of it; `None` for what runs elsewhere."""
+        if self.shape is None:
+            return None
+        return Load(self.model_info(), self.tensors(), context, parallel, on_gpu=on_gpu)
+
     def need_bytes(self, context: int, parallel: int = 1) -> int:
         """Memory a load takes."""
-        return self.shape.need_bytes(context, parallel=parallel) if self.shape else 0
+        load = self.load(context, parallel)
+        return load.need.total_bytes if load is not None else 0
 
     def parameters_text(self) -> str:
         """The preset as `/api/show` prints it: one per line, keys in a column."""

@@ -18,6 +18,8 @@ from llmhub.simulators.wire import NEVER_NS
 _NS = 1_000_000_000
 MIN_ENGINE_CONTEXT = 256
 """A smaller context runs with this one on 0.32, although `/api/ps` shows the asked figure (ollama-api.md, 16, 5)."""
+SMALL_LAYERS_BYTES = 12_000
+"""What template, licence and preset of a model take beside its file, roughly."""
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 
 
@@ -33,11 +35,18 @@ class Runner:
     """As `/api/ps` shows it."""
     engine_context: int
     size_bytes: int
+    """What it takes."""
     vram_bytes: int
+    told_bytes: int
+    """`size` of `/api/ps`, once the daemon has read its engine's log."""
+    file_bytes: int
+    """What `/api/ps` says until then."""
     keep_alive_ns: int
     slots: asyncio.Semaphore
     expires_ns: int = 0
     ready: bool = False
+    ready_ns: int = 0
+    """Monotonic."""
     killed: bool = False
     users: int = 0
     """Requests that run on it or wait for its slot; it is neither evicted nor loaded again meanwhile."""
@@ -119,6 +128,13 @@ class Engine:
         ready = [runner for runner in self.runners.values() if runner.ready]
         return sorted(ready, key=lambda runner: -runner.expires_ns)
 
+    def told(self, runner: Runner) -> tuple[int, int]:
+        """`size` and `size_vram` of `/api/ps`; until the engine's log was read the size of the file, for both."""
+        if self.clock.monotonic_ns() - runner.ready_ns < self.script.log_read_after_s * _NS:
+            return runner.file_bytes, runner.file_bytes
+        on_gpu = runner.told_bytes if runner.vram_bytes >= runner.size_bytes else runner.vram_bytes
+        return runner.told_bytes, min(on_gpu, runner.told_bytes)
+
     async def _loaded(self, order: Order, model: SimModel, name: str, digest: str) -> tuple[Runner, bool]:
         script = self.script
         asked = int(order.options.get("num_ctx") or script.default_context)
@@ -155,6 +171,7 @@ class Engine:
             self._remove(runner)
             raise
         runner.ready = True
+        runner.ready_ns = self.clock.monotonic_ns()
         runner.expires_ns = self._expiry(runner)
         self._notify()
 
@@ -165,6 +182,7 @@ class Engine:
         vram = size
         if script.vram_bytes is not None:
             vram = max(0, min(size, script.vram_bytes - sum(runner.vram_bytes for runner in self.runners.values())))
+        load = model.load(context, script.parallel, on_gpu=vram > 0)
         return Runner(
             name=name,
             model=model,
@@ -174,6 +192,8 @@ class Engine:
             engine_context=max(context, MIN_ENGINE_CONTEXT) if script.modern else context,
             size_bytes=size,
             vram_bytes=vram,
+            told_bytes=load.told_bytes(vram, modern=script.modern) if load is not None else size,
+            file_bytes=max(model.total_bytes - SMALL_LAYERS_BYTES, load.file_bytes if load is not None else 0),
             keep_alive_ns=round(script.keep_alive_s * _NS),
             slots=asyncio.Semaphore(script.parallel),
         )

@@ -226,14 +226,15 @@ class OllamaSimulator:
         await _reply(exchange, {"models": [self._loaded(runner) for runner in self.engine.loaded()]})
 
     def _loaded(self, runner: Runner) -> dict[str, Any]:
+        size_bytes, vram_bytes = self.engine.told(runner)
         return {
             "name": runner.name,
             "model": runner.name,
-            "size": runner.size_bytes,
+            "size": size_bytes,
             "digest": runner.digest,
             "details": runner.model.details(with_context=False),
             "expires_at": rfc3339(runner.expires_ns, self.script.utc_offset_min),
-            "size_vram": runner.vram_bytes,
+            "size_vram": vram_bytes,
             "context_length": runner.context,
         }
 

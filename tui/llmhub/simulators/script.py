@@ -66,6 +66,8 @@ class OllamaScript:
     load_s: float | None = None
     """Seconds a load takes; `None`: 0.4 s and the file at `load_bytes_per_s`."""
     load_bytes_per_s: float = 2.2e9
+    log_read_after_s: float = 0.0
+    """Seconds after a load in which `/api/ps` shows the size of the file: the engine's log is not read yet."""
     warm_s: float = 0.002
     """What `load_duration` says when nothing had to be loaded."""
     tokens_per_s: float | None = None

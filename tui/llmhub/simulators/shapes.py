@@ -1,8 +1,7 @@
-"""What is inside the catalogue's models: tensors by name, type and shape, and the memory a load takes.
+"""What is inside the catalogue's models: tensors by name, type and shape.
 
 The types follow llama.cpp's Q4_K_M mix; for every stock model the sum of the bytes equals the quantizer's own result
-(memory-sizing.md, part b; the tests compare). The memory is that of engine-memory.md, which a running daemon's
-`/api/ps` meets within 0.002 %.
+(memory-sizing.md, part b; the tests compare). What a load of them takes is in `sizes`.
 """
 
 from __future__ import annotations
@@ -60,46 +59,9 @@ class Shape:
             return _bert(self)
         return _experts(self) if self.experts else _dense(self)
 
-    def need_bytes(self, context: int, *, parallel: int = 1) -> int:
-        """Weights, state, compute and output buffer at `context` tokens a slot, f16 cache, flash attention on."""
-        return (
-            self.tensor_bytes() + self.state_bytes(context, parallel=parallel) + self._compute_bytes(context, parallel)
-        )
-
     def tensor_bytes(self) -> int:
         """Bytes of all tensors."""
         return sum(tensor_bytes(tensor) for tensor in self.tensors())
-
-    def state_bytes(self, context: int, *, parallel: int = 1) -> int:
-        """The key and value caches."""
-        row = 4 * self.kv_heads * self.head_dim
-        full, sliding = self._cells(context, parallel)
-        slides = self._sliding_layers()
-        return parallel * row * ((self.layers - slides) * full + slides * sliding)
-
-    def _sliding_layers(self) -> int:
-        return self.layers - self.layers // self.window_every if self.window_every else 0
-
-    def _cells(self, context: int, parallel: int) -> tuple[int, int]:
-        full = _pad(context)
-        return full, _pad(min(full, self.window + self._batch(context, parallel))) if self.window else full
-
-    def _batch(self, context: int, parallel: int) -> int:
-        # the daemon's automatic batch (memory-sizing.md, part a6)
-        total = context * parallel
-        return 512 if total <= 4096 else 1024 if total <= 32768 else 2048
-
-    def _compute_bytes(self, context: int, parallel: int) -> int:
-        embedding, width, rows = self.embedding, self.feed_forward, self.heads * self.head_dim
-        batch = min(self._batch(context, parallel), context)
-        if self.experts:
-            used = self.experts_used
-            phase = max(used * (2 * embedding + width) + 3 * embedding, 3 * used * width + 3 * embedding + rows)
-        else:
-            phase = 3 * width + 3 * embedding + rows
-        full, sliding = self._cells(context, parallel)
-        mask = 2 * batch * (full + (sliding if self.window_every else 0))
-        return 4 * batch * (phase + 10) + mask + 4 * self.vocabulary * parallel
 
 
 def tensor_bytes(tensor: Tensor) -> int:
@@ -138,10 +100,6 @@ def architecture_keys(shape: Shape, extra: Mapping[str, Any]) -> dict[str, Any]:
         keys[f"{a}.expert_used_count"] = shape.experts_used
     keys.update({f"{a}.{name}": value for name, value in extra.items()})
     return keys
-
-
-def _pad(cells: int) -> int:
-    return -(-cells // 256) * 256
 
 
 def _more_bits(layer: int, layers: int) -> bool:
