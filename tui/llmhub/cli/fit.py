@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmhub.cli.fit_road import FitAsked, Fitted, MisuseError, fit_for
+from llmhub.cli.fit_asked import FitAsked, MisuseError
+from llmhub.cli.fit_road import Fitted, fit_for
 from llmhub.cli.fit_text import fit_lines
 from llmhub.cli.options import Command, memory_size, session
 from llmhub.cli.session import MISUSED

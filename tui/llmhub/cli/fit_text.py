@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from llmhub import formats
-from llmhub.cli.fit_road import FILE, INSTALLED, TO_PULL, Fitted
+from llmhub.cli.fit_model import FILE, INSTALLED, TO_PULL
+from llmhub.cli.fit_road import Fitted
 from llmhub.cli.table import table
 from llmhub.core.plain import one_line
 from llmhub.core.sizing.ladder import DEFAULT_QUANTIZATION
@@ -44,16 +45,14 @@ def fit_lines(fitted: Fitted, width: int = WIDTH, now: datetime | None = None) -
     width = max(40, min(WIDTH, width))
     report = fitted.report
     lines = [Line(formats.fit(_title(fitted), width), "bold")]
-    if source := _source(fitted, now):
-        lines += _labelled("from", source, width, "dim")
     if report.need is not None:
+        if source := _source(fitted, now):
+            lines += _labelled("from", source, width, "dim")
         lines += _labelled("at", fit_words.setup_words(report.setup, report.context_trained), width)
         lines += _labelled("needs", fit_words.needs_words(report.verdict), width)
-    if report.memory is not None or report.need is not None:
         lines += _labelled("have", fit_words.have_words(report.verdict), width)
-    if report.memory is not None:
-        for words in (fit_words.terms_words(report.memory), fit_words.host_words(report.memory)):
-            lines += _labelled("", words, width, "dim") if words else []
+        for words in fit_words.capacity_words(report.memory):
+            lines += _labelled("", words, width, "dim")
     lines += _bar(report, width)
     lines += _wrapped(fit_words.verdict_line(report), width, 2, _STYLES.get(report.verdict.kind, "yellow"))
     lines += [line for reason in _arithmetic(report) for line in _wrapped(f"  {reason}", width, 2)]
@@ -164,7 +163,7 @@ def _about(row: LadderRow, report: FitReport) -> str:
 def _key(report: FitReport, shown: int) -> str:
     """What the signs of the table mean."""
     default = next((row for row in report.ladder if row.is_default), None)
-    words = ["› as sized"]
+    words = ["› as sized"] if any(row.is_chosen for row in report.ladder) else []
     if default is not None:
         named = "the usual choice"
         if not is_same(default.quantization, DEFAULT_QUANTIZATION):

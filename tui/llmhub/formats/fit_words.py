@@ -10,7 +10,7 @@ from llmhub.core.sizing.verdicts import Holder, Verdict, VerdictKind
 from llmhub.core.sizing.ways import Ways
 from llmhub.formats.money import UNKNOWN
 from llmhub.formats.quantities import count, size
-from llmhub.formats.sizing import gib, needs_sum, verdict_words
+from llmhub.formats.sizing import GIB, gib, needs_sum, verdict_words
 
 LONGEST_NAME = 60
 """Signs of a model's name in a sentence."""
@@ -54,7 +54,7 @@ def have_words(verdict: Verdict) -> str:
     if memory is None:
         return f"{UNKNOWN}  the memory of the machine it would run on is not known"
     if memory.imagined:
-        free = "all of it taken as free"
+        free = "all of it free"
     else:
         own = f", {gib(verdict.own_bytes)} of it held by this model" if verdict.own_bytes else ""
         free = f"{gib(verdict.free_bytes)} free now{own}"
@@ -62,6 +62,13 @@ def have_words(verdict: Verdict) -> str:
     for term in memory.terms:  # they stand on a line of their own
         source = source.removesuffix(f", {one_line(term.words)}")
     return f"{size(memory.capacity_bytes)}  {source}; {free}"
+
+
+def capacity_words(memory: MemoryState | None) -> tuple[str, ...]:
+    """How a capacity came about, and what there is beside it; a line each."""
+    if memory is None:
+        return ()
+    return tuple(words for words in (terms_words(memory), host_words(memory)) if words)
 
 
 def terms_words(memory: MemoryState) -> str:
@@ -147,7 +154,8 @@ def step_up_words(row: LadderRow, above: LadderRow | None) -> str:
     """What the next larger quantization costs: `+2.7 GiB, 1.5 x slower`; `—` on the top rung."""
     if above is None or row.need_bytes is None or above.need_bytes is None:
         return UNKNOWN
-    more = f"+{size(above.need_bytes - row.need_bytes)}"
+    step = above.need_bytes - row.need_bytes
+    more = f"+{gib(step)} GiB" if abs(step) >= GIB // 20 else f"+{size(step)}"
     if row.speed.per_s and above.speed.per_s and row.speed.per_s / above.speed.per_s >= _CLEARLY:
         more += f", {row.speed.per_s / above.speed.per_s:.1f} x slower"
     return more

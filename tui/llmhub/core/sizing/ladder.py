@@ -49,8 +49,8 @@ _BITS = {
     "IQ1_S": (2.497, 2.004, 1.739, 1.853, 1.68),
 }
 """Bits a weight of whole files, by kind of model (memory-sizing.md, c2): good for a guess of about 3 %."""
-KNOWN_MIXES = tuple(_BITS)
-"""From the largest to the smallest, as bits a weight go."""
+BITS_A_WEIGHT = {name: bits[_COLUMNS.index("dense_8b")] for name, bits in _BITS.items()}
+"""Of a dense model of middle size, for saying which mixes are near each other."""
 USUAL_QUANTIZATIONS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_K_S", "Q3_K_M", "Q2_K")
 
 

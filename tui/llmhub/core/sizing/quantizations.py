@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from llmhub.core.catalog import Variant
 from llmhub.core.names import ModelName
-from llmhub.core.sizing.ladder import KNOWN_MIXES
+from llmhub.core.sizing.ladder import BITS_A_WEIGHT
 
 _OF_TAG = re.compile(r"(?:^|-)((?:i?q\d[\w]*)|fp16|fp32|f16|f32|bf16|mxfp4\w*|nvfp4|tq\d_\d)$", re.IGNORECASE)
 _SPELLED = {"FP16": "F16", "FP32": "F32"}
@@ -61,18 +61,30 @@ def pick(variants: Sequence[Variant], wanted: str, like: str) -> Variant | None:
 
 
 def nearest(variants: Sequence[Variant], wanted: str, like: str) -> Variant | None:
-    """The variant nearest in bits a weight; of two as near the smaller one, which fits where the other does."""
-    mix = plain_name(wanted)
-    known = [variant for variant in variants if plain_name(variant.quantization) in KNOWN_MIXES]
-    if mix not in KNOWN_MIXES or not known:
-        return pick(variants, variants[0].quantization, like) if variants else None
-    at = KNOWN_MIXES.index(mix)
+    """The variant nearest in bits a weight; of two as near the smaller one, which fits where the other does.
 
-    def distance(variant: Variant) -> tuple[int, bool, int]:
-        place = KNOWN_MIXES.index(plain_name(variant.quantization))
-        return abs(place - at), place < at, -_alike(variant.name, like)
+    `None` where nobody can say what is near: a mix that is not known, or none among the variants.
+    """
+    bits = bits_of(wanted)
+    known = [variant for variant in variants if bits_of(variant.quantization) is not None]
+    if bits is None or not known:
+        return None
+
+    def distance(variant: Variant) -> tuple[float, float, int]:
+        of_variant = bits_of(variant.quantization) or 0.0
+        return abs(of_variant - bits), of_variant, -_alike(variant.name, like)
 
     return min(known, key=distance)
+
+
+def bits_of(name: str) -> float | None:
+    """About how many bits a weight takes; `None` for a mix that is not known."""
+    return BITS_A_WEIGHT.get(plain_name(name))
+
+
+def is_larger(one: str, other: str) -> bool:
+    """Whether the first takes more bits a weight."""
+    return (bits_of(one) or 0.0) > (bits_of(other) or 0.0)
 
 
 def _alike(one: str, other: str) -> int:
