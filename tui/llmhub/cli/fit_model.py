@@ -19,6 +19,7 @@ from llmhub.core.names import ModelName, name_key
 from llmhub.core.plain import one_line
 from llmhub.core.sizing import quantizations
 from llmhub.core.sizing.assess import SizedModel, understood
+from llmhub.core.sizing.ladder import guessed_bytes
 from llmhub.core.sizing.speeds import Speed
 from llmhub.core.sizing.weights import Weights
 
