@@ -33,6 +33,7 @@ from llmhub.ui.widgets.key_line import KeyLine
 from llmhub.ui.widgets.model_table import ModelTable
 from llmhub.ui.widgets.pull_line import PullLine
 from llmhub.ui.widgets.pull_lines import PullLines
+from llmhub.ui.widgets.pull_question import PullQuestion
 from llmhub.ui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class ModelsScreen(Screen[None]):
         yield Static(id="headline", markup=False)
         yield FilterLine(id="filter", placeholder="letters of the name")
         yield PullLines(id="pulls")
+        yield PullQuestion(id="pull-question")
         yield ErrorStrip(id="strip")
         yield ModelTable(now=self._now, id="table")
         yield Static(id="placeholder", markup=False)
@@ -132,6 +134,7 @@ class ModelsScreen(Screen[None]):
         if remembered in set(Order):
             self._order = Order(remembered)
         self.query_one(StatusBar).connect(hub)
+        self.query_one(PullQuestion).connect(hub)
         self._stops = [hub.listen(self._changed), hub.pulls.listen(self._pulls_changed)]
         self._changed()
         self._pulls_changed()
@@ -254,7 +257,7 @@ class ModelsScreen(Screen[None]):
             if self._wrong_name is not None:
                 self.strip.clear(self._wrong_name)
             self._close_pull_name()
-            self.hub.pulls.add(name)
+            self.query_one(PullQuestion).ask(name, "models", key="p")
 
     @on(PullLine.Toggled)
     def _toggled(self, event: PullLine.Toggled) -> None:
@@ -267,6 +270,7 @@ class ModelsScreen(Screen[None]):
             self.hub.pulls.cancel(event.name)
 
     @on(PullLines.FocusLost)
+    @on(PullQuestion.Closed)
     def _pull_focus_lost(self) -> None:
         self._to_table()
 

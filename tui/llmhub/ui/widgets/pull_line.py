@@ -26,7 +26,8 @@ class PullLine(Widget, can_focus=True):
     """`↓ gpt-oss:20b   ▓▓▓▓▓▓▓░░░░ 61 %  7.8 of 12.8 GiB  42 MiB/s  2 m left  space  x`.
 
     Without a whole total there is no bar and no percentage, only "at least". Standing still, verifying and waiting are
-    said in words. Space and x work while it has the focus; both can be clicked.
+    said in words. Space and x work while it has the focus; both can be clicked. What its verdict warns of stands on a
+    second line while it is pulled.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -49,6 +50,7 @@ class PullLine(Widget, can_focus=True):
         & > .pull-line--key { color: $text-accent; text-style: bold; }
         &:hover { background: $surface; }
         &:focus { background: $panel; text-style: bold; }
+        &.-warned { height: 2; }
     }
     """
 
@@ -84,11 +86,36 @@ class PullLine(Widget, can_focus=True):
         self.name_of_model = pull.name
         self.set_reactive(PullLine.pull, pull)
 
+    def on_mount(self) -> None:
+        """As high as what is said."""
+        self.watch_pull()
+
+    def watch_pull(self) -> None:
+        """A warning takes a line of its own."""
+        self.set_class(bool(self._warning), "-warned")
+
+    @property
+    def _warning(self) -> str:
+        """What its verdict warns of, while it is pulled."""
+        pull = self.pull
+        if pull is None or pull.check is None or pull.state is not PullState.PULLING:
+            return ""
+        from llmhub.formats.pulling import warning
+
+        return warning(pull.check)
+
     def render(self) -> Content:
-        """The line, as much as the width holds; the keys always."""
+        """The line, as much as the width holds; the keys always. Below it the warning, if there is one."""
         pull = self.pull
         if pull is None:
             return Content("")
+        line = self._line(pull)
+        if not (warning := self._warning):
+            return line
+        style = self.get_visual_style("pull-line--warning")
+        return Content.assemble(line, "\n", (f"   {formats.fit(warning, max(4, self.size.width - 4))}", style))
+
+    def _line(self, pull: Pull) -> Content:
         width = self.size.width
         dim, key = self.get_visual_style("pull-line--words"), self.get_visual_style("pull-line--key")
         sign, sign_style = _sign(pull)
@@ -123,6 +150,8 @@ class PullLine(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """The keys at the end are buttons."""
         first, second = self._keys_from
+        if event.y:
+            return
         if event.x >= second:
             self.action_leave()
         elif event.x >= first:
@@ -148,7 +177,7 @@ def told_words(pull: Pull) -> tuple[str, str]:
     match pull.state:
         case PullState.WAITING:
             place = "next" if pull.position == 1 else f"{_ordinal(pull.position or 0)}"
-            return "  ".join(part for part in (f"waiting, {place}", amount) if part), ""
+            return "  ".join(part for part in (f"waiting, {place}", amount, _short(pull)) if part), ""
         case PullState.PAUSED:
             return "  ".join(part for part in ("paused", amount) if part), "warning"
         case PullState.FAILED:
@@ -158,6 +187,15 @@ def told_words(pull: Pull) -> tuple[str, str]:
             return "done", ""
         case PullState.PULLING:
             return _pulling(progress, amount)
+
+
+def _short(pull: Pull) -> str:
+    """What its verdict warns of, as short as a column is."""
+    if pull.check is None:
+        return ""
+    from llmhub.formats.pulling import short_warning
+
+    return short_warning(pull.check)
 
 
 def _pulling(progress: PullProgress | None, amount: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ class PullLines(Vertical):
     """Give it the pulls with `show`, as often as they change; a line that stays keeps the focus."""
 
     DEFAULT_CSS = """
-    PullLines { height: auto; max-height: 6; }
+    PullLines { height: auto; max-height: 7; }
     """
 
     @dataclass
