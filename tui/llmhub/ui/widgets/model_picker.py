@@ -240,8 +240,9 @@ class ModelPicker(ModalScreen[str | None]):
         if at < len(self._shown):
             self.dismiss(self._shown[at])
         elif self._to_pull is not None:
-            self._hub.pulls.add(self._to_pull)
-            self.notify(f"{self._to_pull} is being pulled: F3 shows how far it is.", markup=False)
+            name, app = self._to_pull, self.app
+            told = f"{name} is being pulled: F3 shows how far it is."
+            self._hub.ask_pull(name, "picker", queued=lambda _pull: app.notify(told, markup=False))
             self.dismiss(None)
 
     def _fill(self, query: str, *, keep: bool = False) -> None:
