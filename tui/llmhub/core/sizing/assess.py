@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llmhub.core.catalog import Variant
-from llmhub.core.memory import MemoryState, Placement
+from llmhub.core.memory import GIB, MemoryState, Placement
 from llmhub.core.sizing.blocks import KV_TYPES, QUANTIZED_KV
 from llmhub.core.sizing.contexts import SMALLEST_BATCH, has_room, largest_context
 from llmhub.core.sizing.facts import ModelFacts, Setup
@@ -189,5 +189,9 @@ def notes_of(need: Need, shape: ModelShape, setup: Setup) -> tuple[str, ...]:
     if need.projector_bytes:
         notes.append("encoding an image takes about 1 GiB more for a moment")
     if need.full_attention_bytes and need.full_attention_bytes != need.kv_bytes:
-        notes.append("ollama ps will show less: it leaves out one of this model's two caches")
+        left_out = need.full_attention_bytes
+        notes.append(
+            f"ollama ps leaves out one of this model's two caches ({left_out / GIB:.2f} GiB, {left_out:,} bytes): "
+            "it counts only the last of the two"
+        )
     return tuple(notes)
