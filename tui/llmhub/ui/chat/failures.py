@@ -77,8 +77,9 @@ def _again(screen: ChatScreen, run: LaneRun, *, num_ctx: int | None = None, drop
 def _pull(screen: ChatScreen, model: str) -> None:
     screen.strip.clear()
     if screen.hub is not None:
-        screen.hub.pulls.add(model)
-        screen.notify(f"Pulling {model}; F3 shows it.", markup=False)
+        screen.pull_question.ask(
+            model, "chat", queued=lambda _pull: screen.notify(f"Pulling {model}; F3 shows it.", markup=False)
+        )
 
 
 def refusal_actions(screen: ChatScreen, text: str) -> list[ErrorAction]:

@@ -27,9 +27,14 @@ def chosen(screen: ChatScreen, key: str) -> None:
     elif key.isdigit():
         names = pick_models(hub)
         if int(key) <= len(names):
-            hub.pulls.add(names[int(key) - 1])
-            screen.prompt.focus()
+            screen.pull_question.ask(names[int(key) - 1], "welcome", key=key, queued=lambda _pull: _begun(screen))
             draw(screen)
+
+
+def _begun(screen: ChatScreen) -> None:
+    """The model is on its way: what is typed now waits for it."""
+    screen.prompt.focus()
+    draw(screen)
 
 
 async def cloud_lane(screen: ChatScreen) -> None:

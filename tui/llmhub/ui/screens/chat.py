@@ -38,6 +38,7 @@ from llmhub.ui.widgets.hint_line import HintLine
 from llmhub.ui.widgets.lane_board import LaneBoard
 from llmhub.ui.widgets.lane_view import LaneHeader
 from llmhub.ui.widgets.prompt import Prompt
+from llmhub.ui.widgets.pull_question import PullQuestion
 from llmhub.ui.widgets.status_bar import StatusBar
 from llmhub.ui.widgets.welcome import Welcome
 
@@ -89,6 +90,7 @@ class ChatScreen(Screen[None]):
             yield self.board
             yield self.panel
         yield FindBar()
+        yield PullQuestion(passes_text=True, id="pull-question")
         yield ErrorStrip(id="strip")
         yield Prompt(id="prompt")
         yield HintLine(id="cost-hint")
@@ -108,6 +110,7 @@ class ChatScreen(Screen[None]):
         """The services are there."""
         self.hub = hub
         self.query_one(StatusBar).connect(hub)
+        self.pull_question.connect(hub)
         hub.listen(self._hub_changed)
         self._panel_wanted = hub.services.app_memory.get("cost_panel")
         self._place_panel()
@@ -302,8 +305,11 @@ class ChatScreen(Screen[None]):
 
     @on(Prompt.Nothing)
     def _nothing(self) -> None:
-        """Enter in an empty prompt does what the strip says it does."""
-        self.strip.action_open()
+        """Enter in an empty prompt goes to a refused pull, else does what the strip says it does."""
+        if self.pull_question.is_refused:
+            self.pull_question.focus()
+        else:
+            self.strip.action_open()
 
     @on(Prompt.Changed)
     def _typing(self) -> None:
@@ -324,8 +330,13 @@ class ChatScreen(Screen[None]):
     def _palette(self) -> None:
         self.app.action_command_palette()
 
+    @on(PullQuestion.Closed)
+    def _pull_answered(self) -> None:
+        self.prompt.focus()
+
+    @on(PullQuestion.Typed)
     @on(Welcome.Typed)
-    def _typed_at_welcome(self, event: Welcome.Typed) -> None:
+    def _typed_elsewhere(self, event: PullQuestion.Typed | Welcome.Typed) -> None:
         self.prompt.focus()
         self.prompt.insert(event.text)
 
@@ -493,6 +504,11 @@ class ChatScreen(Screen[None]):
         return self.query_one("#strip", ErrorStrip)
 
     @property
+    def pull_question(self) -> PullQuestion:
+        """Where a pull that does not fit is told and answered."""
+        return self.query_one("#pull-question", PullQuestion)
+
+    @property
     def keys(self) -> HintLine:
         """The line of keys at the foot."""
         return self.query_one("#keys", HintLine)
@@ -510,6 +526,8 @@ class ChatScreen(Screen[None]):
         focused = self.focused
         if isinstance(focused, Transcript):
             self.keys.parts = look.TRANSCRIPT_KEYS
+        elif isinstance(focused, PullQuestion):
+            self.keys.parts = look.QUESTION_KEYS
         elif focused is not None and isinstance(focused.parent, FindBar):
             self.keys.parts = look.FIND_KEYS
         else:
