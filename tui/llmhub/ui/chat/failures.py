@@ -10,6 +10,7 @@ from llmhub.core.asking import turns_to_drop
 from llmhub.core.errors import FailureKind
 from llmhub.core.session import LaneRun
 from llmhub.ui.widgets.error_strip import ErrorAction
+from llmhub.ui.widgets.pull_question import begun_words
 
 if TYPE_CHECKING:
     from llmhub.ui.screens.chat import ChatScreen
@@ -77,9 +78,7 @@ def _again(screen: ChatScreen, run: LaneRun, *, num_ctx: int | None = None, drop
 def _pull(screen: ChatScreen, model: str) -> None:
     screen.strip.clear()
     if screen.hub is not None:
-        screen.pull_question.ask(
-            model, "chat", queued=lambda _pull: screen.notify(f"Pulling {model}; F3 shows it.", markup=False)
-        )
+        screen.pull_question.ask(model, "chat", queued=lambda pull: screen.notify(begun_words(pull), markup=False))
 
 
 def refusal_actions(screen: ChatScreen, text: str) -> list[ErrorAction]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmhub.ui.chat.welcoming import pick_models, welcome_view
+from llmhub.ui.widgets.pull_question import begun_words
 
 if TYPE_CHECKING:
+    from llmhub.core.pull_queue import Pull
     from llmhub.ui.screens.chat import ChatScreen
 
 
@@ -27,14 +29,16 @@ def chosen(screen: ChatScreen, key: str) -> None:
     elif key.isdigit():
         names = pick_models(hub)
         if int(key) <= len(names):
-            screen.pull_question.ask(names[int(key) - 1], "welcome", key=key, queued=lambda _pull: _begun(screen))
+            screen.pull_question.ask(names[int(key) - 1], "welcome", key=key, queued=lambda pull: _begun(screen, pull))
             draw(screen)
 
 
-def _begun(screen: ChatScreen) -> None:
+def _begun(screen: ChatScreen, pull: Pull) -> None:
     """The model is on its way: what is typed now waits for it."""
     screen.prompt.focus()
     draw(screen)
+    if pull.check is not None and pull.check.warnings:
+        screen.notify(begun_words(pull), severity="warning", markup=False)
 
 
 async def cloud_lane(screen: ChatScreen) -> None:

@@ -26,6 +26,7 @@ from llmhub.core.places import Place
 from llmhub.core.plain import one_line
 from llmhub.ui.models import words
 from llmhub.ui.models.rows import Order, arranged, rows_of
+from llmhub.ui.widgets.pull_question import begun_words
 
 if TYPE_CHECKING:
     from llmhub.core.hub import Hub
@@ -240,9 +241,8 @@ class ModelPicker(ModalScreen[str | None]):
         if at < len(self._shown):
             self.dismiss(self._shown[at])
         elif self._to_pull is not None:
-            name, app = self._to_pull, self.app
-            told = f"{name} is being pulled: F3 shows how far it is."
-            self._hub.ask_pull(name, "picker", queued=lambda _pull: app.notify(told, markup=False))
+            app = self.app
+            self._hub.ask_pull(self._to_pull, "picker", queued=lambda pull: app.notify(begun_words(pull), markup=False))
             self.dismiss(None)
 
     def _fill(self, query: str, *, keep: bool = False) -> None:

@@ -19,7 +19,18 @@ from llmhub.core.plain import one_line
 
 if TYPE_CHECKING:
     from llmhub.core.hub import Hub
+    from llmhub.core.pull_queue import Pull
     from llmhub.core.pulling import PullAsk
+
+
+def begun_words(pull: Pull) -> str:
+    """What is said of a pull that was queued, where its line cannot be seen; its warning with it."""
+    told = f"{one_line(pull.name)} is being pulled: F3 shows how far it is."
+    if pull.check is None or not pull.check.warnings:
+        return told
+    from llmhub.formats.pulling import warning
+
+    return f"{told} {warning(pull.check)}"
 
 
 @dataclass(frozen=True, slots=True)
