@@ -158,7 +158,7 @@ def needs_sum(need: Need) -> str:
     total = " + ".join(terms)
     if need.correction_bytes < 0:
         total += f" − seen here {gib(-need.correction_bytes)}"
-    return f"{'~' if need.estimated else ''}{size(need.total_bytes)} = {total}"
+    return f"{'~' if need.estimated else ''}{gib(need.total_bytes)} GiB = {total}"
 
 
 def speed_column(speed: Speed) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from llmhub.core.sizing.assess import SizedModel
+from llmhub.core.sizing.assess import SizedModel, with_room
 from llmhub.core.sizing.report import FitReport, LadderRow
 from llmhub.core.sizing.verdicts import VerdictKind, judge
 
@@ -41,7 +41,8 @@ def ways_of(report: FitReport, sized: SizedModel | None) -> Ways:
     context = largest if largest and largest < setup.context else None
     kv_type = None
     if sized is not None and setup.kv_type in {"f16", "bf16", "f32"} and setup.flash_attention:
-        need = sized.need(replace(setup, kv_type=HALF_KV), memory.placement)
+        smaller = with_room(sized, replace(setup, kv_type=HALF_KV), memory)
+        need = sized.need(smaller, memory.placement)
         if need is not None and judge(need, memory, own_bytes=verdict.own_bytes).kind in _GOOD:
             kv_type = HALF_KV
     now = verdict.need.total_bytes
