@@ -150,3 +150,12 @@ def test_a_data_folder_that_cannot_be_written_costs_nothing_but_the_record(own_h
     assert "Traceback" not in done.stderr
     assert "The data folder cannot be used" in done.stderr
     assert "1 turn could not be saved" in done.stderr
+
+
+def test_what_llmhub_logs_never_reaches_the_terminal(own_home: Path, daemon: str) -> None:
+    own_home.write_text("no folder")  # nothing can be kept, and there is much to log
+
+    done = run_llmhub("fit", "qwen3:8b", "--offline", more={"LLMHUB_OLLAMA_URL": daemon})
+
+    assert done.stderr.startswith("!")
+    assert "not remembered" not in done.stderr

@@ -95,8 +95,17 @@ class World:
         return self.settings.config
 
     async def __aenter__(self) -> World:
-        self.problems += await asyncio.to_thread(self.places.make)
+        self.problems += await asyncio.to_thread(self._prepare)
         return self
+
+    def _prepare(self) -> list[LLMHubError]:
+        """Make the folders, and a log where there is none: Python writes to the terminal what nobody takes."""
+        problems = list(self.places.make())
+        if not logging.getLogger().handlers:
+            from llmhub.settings.logs import start_log
+
+            start_log(self.places.log_file)
+        return problems
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
