@@ -187,7 +187,7 @@ async def test_the_demo_sees_no_key_no_proxy_and_no_daemon_of_the_persons() -> N
     assert manifest is not None
     assert manifest.size_bytes > 800_000_000
     assert memory is not None
-    assert memory.source == "the demo's 32 GB Mac"
+    assert memory.source == "the Metal limit of the demo's 32 GB Mac"
     assert services.profiles.newest.busy_w == Decimal(58)
 
 
