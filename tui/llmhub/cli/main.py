@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from llmhub import __version__, bootstrap
-from llmhub.cli import ask, costs, doctor, export, fit, host, keys, pull
+from llmhub.cli import ask, bench, costs, doctor, export, fit, host, keys, pull
 from llmhub.cli.console import Console
 from llmhub.cli.options import Group, session
 from llmhub.cli.session import FAILED, INTERRUPTED, MISUSED, OpenWorld, ReaderGone, Session
@@ -34,7 +34,18 @@ def demo(context: click.Context) -> None:
     context.exit(bootstrap.run_demo(session(context).flags))
 
 
-for _command in (ask.ask, fit.fit, host.models, host.ps, pull.pull, host.load, host.unload, costs.cost, doctor.doctor):
+for _command in (
+    ask.ask,
+    fit.fit,
+    bench.bench,
+    host.models,
+    host.ps,
+    pull.pull,
+    host.load,
+    host.unload,
+    costs.cost,
+    doctor.doctor,
+):
     llmhub.add_command(_command)
 for _group in (export.export, keys.keys):
     llmhub.add_command(_group)

@@ -1,0 +1,103 @@
+"""Holding what a daemon says of a load against the prediction, for commands: two looks, as the app takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from llmhub.core.errors import BackendError
+from llmhub.core.memory import Placement
+from llmhub.core.models import LoadedModel
+from llmhub.core.names import name_key
+from llmhub.core.sizing.advisor import counts_its_buffers
+from llmhub.core.sizing.assess import SizedModel, understood
+from llmhub.core.sizing.details import facts_of_details
+from llmhub.core.sizing.predictions import Prediction
+from llmhub.core.sizing.reality import Expected, LoadChecks, expected
+from llmhub.core.watch import HostState
+
+if TYPE_CHECKING:
+    from llmhub.bootstrap import World
+
+BETWEEN_LOOKS_S = 0.3
+"""The daemon reads its engine's log a moment after the load; until then it shows the size of the file."""
+
+
+class Looks:
+    """Looks at what is loaded. Nothing is asked of a daemon whose figures are not compared, and nothing is raised."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._kept: list[Prediction] = []
+        self._sized: dict[str, SizedModel] = {}
+        self._state: HostState | None = None
+        self._kv_type = ""
+        self._placement: Placement | None = None
+        self._checks: LoadChecks | None = None
+
+    async def expected(self, loaded: LoadedModel) -> Expected | None:
+        """What the daemon should say of a load; `None` when that cannot be said."""
+        with contextlib.suppress(BackendError):
+            if await self._ready() and await self._learn(loaded.name):
+                sized = self._sized.get(name_key(loaded.name))
+                return expected(sized, loaded, kv_type=self._kv_type, placement=self._placement)
+        return None
+
+    async def look(self, name: str) -> None:
+        """Look once; at the second look that shows the same, the load is compared and kept."""
+        with contextlib.suppress(BackendError):
+            if not await self._ready() or not await self._learn(name) or self._state is None or self._checks is None:
+                return
+            loaded = tuple(one for one in await self._world.host.loaded() if name_key(one.name) == name_key(name))
+            self._checks.looked(
+                HostState(looked=True, info=self._state.info, installed=self._state.installed, loaded=loaded)
+            )
+        while self._kept:
+            await self._world.keep_prediction(self._kept.pop())
+
+    async def settle(self, name: str) -> None:
+        """Two looks, a moment apart."""
+        await self.look(name)
+        if self._checks is not None:
+            await asyncio.sleep(BETWEEN_LOOKS_S)
+            await self.look(name)
+
+    async def _ready(self) -> bool:
+        if self._state is not None:
+            return self._checks is not None
+        from llmhub.bootstrap.sizing import kv_type_here
+
+        host = self._world.host
+        info = await host.info()
+        self._state = HostState(looked=True, info=info)
+        if not counts_its_buffers(info.version):
+            return False
+        self._state = HostState(looked=True, info=info, installed=await host.installed())
+        self._kv_type = await kv_type_here(self._world)
+        memory = await self._world.memory()
+        self._placement = memory.placement if memory is not None else None
+        await self._world.ledger()  # knows the machine, and what was compared before
+        machine_id = self._world.daemon_machine
+        self._checks = LoadChecks(
+            self._world.predictions.of_machine(machine_id),
+            machine_id=machine_id,
+            sized=lambda name: self._sized.get(name_key(name)),
+            kv_type=lambda: self._kv_type,
+            placement=lambda: self._placement,
+            now=lambda: datetime.now(UTC),
+            keep=self._kept.append,
+        )
+        return True
+
+    async def _learn(self, name: str) -> bool:
+        key = name_key(name)
+        if key in self._sized:
+            return True
+        installed = self._state.installed if self._state is not None else ()
+        model = next((one for one in installed if name_key(one.name) == key), None)
+        if model is None or not model.place.is_local:
+            return False
+        self._sized[key] = understood(facts_of_details(await self._world.host.details(model.name), model.size_bytes))
+        return True
