@@ -15,7 +15,7 @@ from support.commands import Commands, Stream
 from support.fake_host import FakeHost, installed_model
 from support.processes import run_llmhub, run_python
 
-COMMANDS = ("ask", "cost", "demo", "doctor", "export", "keys", "load", "models", "ps", "pull", "unload")
+COMMANDS = ("ask", "bench", "cost", "demo", "doctor", "export", "fit", "keys", "load", "models", "ps", "pull", "unload")
 
 
 @pytest.mark.parametrize("arguments", [("--json", "models"), ("models", "--json"), ("--json", "models", "--json")])
