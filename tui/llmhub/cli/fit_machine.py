@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llmhub.cli.fit_asked import FitAsked, MisuseError
+from llmhub.core.bench import speed_here
 from llmhub.core.errors import LLMHubError
 from llmhub.core.memory import MemoryState, Placement
 from llmhub.core.model_use import model_uses
 from llmhub.core.models import InstalledModel
 from llmhub.core.names import name_key
 from llmhub.core.sizing.advisor import Advisor
-from llmhub.core.sizing.speed import measured
 from llmhub.core.sizing.speeds import Chip, Speed
 from llmhub.core.sizing.verdicts import Holder
 from llmhub.core.watch import HostState, HostWatch
@@ -113,5 +113,7 @@ class Daemon:
             return None
         with contextlib.suppress(LLMHubError):
             use = model_uses((await self._world.ledger()).totals, self._world.host.name).get(name_key(name))
-            return measured(use.decode_per_s, "measured here") if use is not None and use.decode_per_s else None
+            installed = await self.find(name)
+            digest = installed.digest if installed is not None else None
+            return speed_here(use, self._world.benches.newest(self._world.daemon_machine, digest))
         return None

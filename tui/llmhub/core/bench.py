@@ -30,6 +30,8 @@ _WORDS = (
     "river stone morning window paper engine garden letter winter bridge music harbor number kitchen silver forest "
     "teacher market candle pocket summer branch mirror journey village blanket signal copper meadow lantern"
 )
+_CLOSING = "Go on with this list of words for a long time."
+_CLOSING_WORDS = len(_CLOSING.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,7 @@ async def measure(
                 raise
             words = max(FEWEST_WORDS, words // 2)  # a tokenizer that makes many tokens of a word
     if warm.tokens.prompt:
-        words = max(FEWEST_WORDS, round(words * wanted / warm.tokens.prompt))
+        words = max(FEWEST_WORDS, round((words + _CLOSING_WORDS) * wanted / warm.tokens.prompt) - _CLOSING_WORDS)
     for number in range(1, runs + 1):
         watch(Benching(number, runs, done[-1] if done else None))
         done.append(BenchRun.of(await ask(bench_prompt(words, f"{nonce} {number}"))))
@@ -256,7 +258,7 @@ async def measure(
 def bench_prompt(words: int, seed: str) -> str:
     """A text of so many words that differs from the first one on with every `seed`, and asks for a long answer."""
     chosen = Random(seed).choices(_WORDS.split(), k=words)  # noqa: S311 - nothing is secret
-    return f"{' '.join(chosen)}\n\nGo on with this list of words for a long time."
+    return f"{' '.join(chosen)}\n\n{_CLOSING}"
 
 
 def _local_day(bench: Bench) -> date:
