@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from support.commands import Commands
+from support.fitting import around
+
+__all__ = ["around"]
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ def drawn(app: App[Any]) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips).rstrip() + "\n"
 
 
-def check_golden(name: str, text: str) -> None:
-    """Compare `text` with `tests/ui/goldens/NAME.txt`; with `UPDATE_GOLDENS=1` write it instead.
+def check_golden(name: str, text: str, folder: Path = GOLDENS) -> None:
+    """Compare `text` with `NAME.txt` in the folder, `tests/ui/goldens`; with `UPDATE_GOLDENS=1` write it instead.
 
     Also holds every line to the width that the name ends in (`models-80x24`), if it ends in one.
     """
@@ -33,7 +33,7 @@ def check_golden(name: str, text: str) -> None:
         wide = [line for line in text.splitlines() if cell_len(line) > int(size[0])]
         assert not wide, f"wider than {size[0]} columns: {wide}"
         assert len(text.splitlines()) <= int(size[1]), f"more than {size[1]} lines"
-    path = GOLDENS / f"{name}.txt"
+    path = folder / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDENS"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -76,7 +76,8 @@ async def fit_for(world: World, asked: FitAsked) -> Fitted:
         download_bytes=subject.download_bytes,
         why_unknown=subject.why_unknown,
     )
-    if machine.chip is None and asked.is_imagined and report.speed.per_s is None and report.need is not None:
+    nowhere = asked.is_imagined or machine.memory is None
+    if machine.chip is None and nowhere and report.speed.per_s is None and report.need is not None:
         report = replace(report, speed=NO_CHIP)
     if report.context_trained is None:
         report = replace(report, context_trained=subject.context_trained)

@@ -94,10 +94,13 @@ def _arithmetic(report: FitReport) -> tuple[str, ...]:
     if report.need is None or report.memory is None:
         return ()
     told = sizing.reasons(report.verdict)[2:]
-    if report.verdict.kind is VerdictKind.FITS_IF_FREED:
-        return told[:1]
-    # how much is too much stands in the verdict's own line
-    return told[1:] if report.verdict.kind in {VerdictKind.PARTIAL, VerdictKind.DOES_NOT_FIT} else told
+    match report.verdict.kind:
+        case VerdictKind.FITS_IF_FREED:
+            return told[:1]
+        case VerdictKind.TIGHT | VerdictKind.PARTIAL | VerdictKind.DOES_NOT_FIT:
+            return told[1:]  # how much is too much stands in the verdict's own line
+        case _:
+            return told
 
 
 def _bar(report: FitReport, width: int) -> list[Line]:

@@ -52,7 +52,7 @@ def have_words(verdict: Verdict) -> str:
     """`25.0 GiB  Metal's own limit on this Mac; 18.8 free now`."""
     memory = verdict.memory
     if memory is None:
-        return f"{UNKNOWN}  the memory of the machine it would run on is not known"
+        return f"{UNKNOWN}  not known: tell it with --memory, or set [machine] memory"
     if memory.imagined:
         free = "all of it free"
     else:
@@ -130,7 +130,8 @@ def _largest(report: FitReport) -> str:
         return ""
     on_card = " on the card" if report.verdict.kind is VerdictKind.PARTIAL else ""
     if largest == 0:
-        return f"No context fits{on_card}."
+        is_tight = report.verdict.kind is VerdictKind.TIGHT
+        return "No shorter context would do." if is_tight else f"No context fits{on_card}."
     whole = ", all it was trained for" if largest == report.context_trained else ""
     return f"Largest context that fits{on_card}: {largest:,}{whole}."
 
