@@ -22,7 +22,7 @@ TRANSCRIPT_KEYS = (
     "/ find",
     "= differed",
 )
-QUESTION_KEYS = ("enter pull it all the same", "esc leave it", "type go on writing")
+QUESTION_KEYS = ("enter pull it anyway", "esc leave it", "type go on writing")
 FIND_KEYS = ("enter next", "↑ ↓ matches", "esc close")
 
 CSS = """

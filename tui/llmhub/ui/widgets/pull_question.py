@@ -43,7 +43,7 @@ class Offer:
 
 
 class OfferLine(Widget):
-    """` enter pulls it all the same   esc leaves it`; each of them can be clicked."""
+    """` enter pulls it anyway   esc leaves it`; each of them can be clicked."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"offer-line--key", "offer-line--words"}
     DEFAULT_CSS = """
@@ -93,7 +93,7 @@ class OfferLine(Widget):
 
 
 class PullQuestion(Vertical, can_focus=True):
-    """What `Hub.pulling` asks, the newest first; hidden while it asks nothing.
+    """What `Hub.pulling` asks, the newest one; hidden while it asks nothing.
 
     While it has the focus Enter, or the key that asked, pulls a refused one all the same, and Escape leaves it. Nothing
     takes the focus by itself: `ask` does, because the person has just pressed a key.
@@ -120,7 +120,14 @@ class PullQuestion(Vertical, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "force", "pull it all the same", id="question.force", tooltip="Pull it all the same"),
+        Binding(
+            "enter",
+            "force",
+            "pull it anyway",
+            id="question.force",
+            tooltip="Pull it anyway",
+            key_display="enter",
+        ),
         Binding("s", "smaller", "the smaller one", id="question.smaller", tooltip="Pull the smaller one that fits"),
         Binding("escape", "leave", "leave it", id="question.leave", tooltip="Do not pull it", key_display="esc"),
     ]
@@ -227,12 +234,9 @@ class PullQuestion(Vertical, can_focus=True):
 
     # -- drawing ------------------------------------------------------------------------------
 
-    def on_focus(self) -> None:
-        """The keys work now."""
-        self._draw()
-
-    def on_blur(self) -> None:
-        """They no longer do."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The keys work now, or no longer."""
+        super().watch_has_focus(has_focus)
         self._draw()
 
     def _changed(self) -> None:
@@ -264,17 +268,21 @@ class PullQuestion(Vertical, can_focus=True):
             words = Content.assemble(
                 ("✗ ", self.get_visual_style("pull-question--sign")),
                 f"{one_line(error.happened)} · {one_line(error.subject)}",
-                (f" · {one_line(error.remedy)}", dim),
                 tail,
+                (f"\n  {one_line(error.remedy)}", dim),
             )
         self.query_one("#question-words", Static).update(words)
-        self.query_one(OfferLine).show(self._offers(ask), "" if self.has_focus else "tab comes here: ")
+        way = "enter in the empty prompt comes here: " if self._passes_text else "tab comes here: "
+        self.query_one(OfferLine).show(self._offers(ask), "" if self.has_focus else way)
 
     def _offers(self, ask: PullAsk) -> tuple[Offer, ...]:
+        from llmhub.core.pull_check import PullRefusal
+
         again = f"enter or {ask.key}" if ask.key else "enter"
-        offers = [Offer(again, "pulls it all the same", "force")]
-        if (smaller := self._smaller()) is not None:
-            offers.append(Offer("s", f"pulls {one_line(smaller, 40)}", "smaller"))
+        is_unknown = ask.check is not None and PullRefusal.NAME in ask.check.found
+        offers = [Offer(again, "asks Ollama anyway" if is_unknown else "pulls it anyway", "force")]
+        if self._smaller() is not None:
+            offers.append(Offer("s", "pulls that one", "smaller"))  # the line above names it
         return (*offers, Offer("esc", "leaves it", "leave"))
 
     def _smaller(self) -> str | None:
