@@ -20,6 +20,7 @@ from llmhub.core.costs.labels import Label
 from llmhub.core.errors import BackendError, ConfigError, FailureKind, LLMHubError
 from llmhub.core.places import is_loopback
 from llmhub.core.plain import one_line
+from llmhub.core.sizing.advisor import counts_its_buffers
 
 if TYPE_CHECKING:
     from llmhub.bootstrap import World
@@ -70,6 +71,7 @@ async def examine(world: World) -> list[Check]:
         _settings,
         _daemon,
         _memory,
+        _predictions,
         _ledger,
         _themes,
         _secrets,
@@ -215,6 +217,23 @@ async def _memory(world: World) -> list[Check]:
         return [Check("memory", "ok", f"{world.host.place.words} cannot be measured from here")]
     free, whole = formats.size(memory.free_bytes), formats.size(memory.capacity_bytes)
     return [Check("memory", "ok", f"{memory.label} {whole}, {free} free ({memory.source})")]
+
+
+async def _predictions(world: World) -> list[Check]:
+    """How well loads were predicted on that machine with the daemon of today."""
+    try:
+        version = (await world.host.info()).version
+    except BackendError:
+        return []  # told already
+    if not counts_its_buffers(version):
+        older = "does not count all its buffers" if version else "does not say its version"
+        return [Check("predictions", "ok", f"not compared: this daemon {older}; Ollama counts them from 0.30 on")]
+    await world.ledger()
+    book = world.predictions.of_machine(world.daemon_machine)
+    words = book.words(version) or "none compared yet: load a model"
+    apart = sum(not one.counts for one in book.for_version(version))
+    more = f"; {apart} more cannot be compared exactly" if apart else ""
+    return [Check("predictions", "ok", f"{words} with Ollama {version}{more}")]
 
 
 # -- keys and ways out --------------------------------------------------------------------------

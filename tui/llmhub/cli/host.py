@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmhub import formats
+from llmhub.cli.checking import Looks
 from llmhub.cli.cloud_models import list_cloud
 from llmhub.cli.options import Command, session
 from llmhub.cli.session import DONE
@@ -17,6 +18,7 @@ from llmhub.core.model_address import model_address
 from llmhub.core.models import InstalledModel, LoadedModel, context_to_ask
 from llmhub.core.names import name_key
 from llmhub.core.places import Place, PlaceKind
+from llmhub.core.sizing.reality import Expected
 from llmhub.core.watch import learn
 
 if TYPE_CHECKING:
@@ -61,8 +63,10 @@ def ps(context: click.Context) -> None:
 
     async def work(world: World) -> int:
         loaded = await world.host.loaded()
+        looks = Looks(world)
+        said = {model.name: await looks.expected(model) for model in loaded}
         if console.json:
-            console.data([loaded_json(model, world.host.place) for model in loaded])
+            console.data([loaded_json(model, world.host.place, said[model.name]) for model in loaded])
         elif not loaded:
             console.note("No model is loaded. The first question loads one, and so does: llmhub load MODEL")
         else:
@@ -79,6 +83,10 @@ def ps(context: click.Context) -> None:
                 table(("  model", "memory", "where", "context", "until"), ("<", ">", "<", ">", "<"), rows)
             ):
                 console.print(line, "dim" if at == 0 else None)
+            for name, one in said.items():
+                if one is not None and one.left_out_bytes:
+                    left_out = formats.size(one.left_out_bytes)
+                    console.note(f"{name} holds {left_out} more: the daemon leaves out one of its two caches", "dim")
         return DONE
 
     context.exit(session(context).run(work))
@@ -107,8 +115,9 @@ def load(context: click.Context, model: str, ctx: int | None, keep_alive: str | 
             console.progress(f"loading {name} with a context of {formats.count(asked)} …")
         await world.host.load(name, asked, _keep_alive(keep_alive))
         found = next((one for one in await world.host.loaded() if name_key(one.name) == name_key(name)), None)
+        said = await Looks(world).settle(name) if found is not None else None
         if console.json:
-            console.data(loaded_json(found, world.host.place) if found else {"model": name, "loaded": False})
+            console.data(loaded_json(found, world.host.place, said) if found else {"model": name, "loaded": False})
         elif found is None:
             console.note(f"{name} was loaded and is gone again: another model needed its memory")
         else:
@@ -165,9 +174,16 @@ def installed_json(model: InstalledModel, loaded: LoadedModel | None) -> dict[st
     }
 
 
-def loaded_json(model: LoadedModel, place: Place) -> dict[str, Any]:
-    """One loaded model, as `ps --json` tells it."""
-    return {"model": model.name, "place": place_json(place), "digest": model.digest, **_loaded(model)}
+def loaded_json(model: LoadedModel, place: Place, said: Expected | None = None) -> dict[str, Any]:
+    """One loaded model, as `ps --json` tells it; `said` is what the daemon was expected to say."""
+    return {
+        "model": model.name,
+        "place": place_json(place),
+        "digest": model.digest,
+        **_loaded(model),
+        "predicted_bytes": None if said is None else said.bytes,
+        "left_out_bytes": None if said is None else said.left_out_bytes,
+    }
 
 
 def place_json(place: Place) -> dict[str, str]:
