@@ -147,6 +147,29 @@ def test_the_shipped_catalogue_sizes_a_name_offline(llmhub: Commands, monkeypatc
     assert "usual mix" in without.json["reasons"][-1]
 
 
+def test_adapters_and_draft_models_of_a_package_are_counted(llmhub: Commands, around: Surroundings) -> None:
+    llmhub.host = FakeHost()
+    around.catalog.entries |= {"a": entry(), "b": entry(adapter_bytes=GIB, draft_bytes=3 * GIB)}
+
+    plain, more = llmhub("fit", "a", "--json").json, llmhub("fit", "b", "--json").json
+
+    assert more["weights_bytes"] - plain["weights_bytes"] == 4 * GIB
+    assert more["verdict"] == "tight"
+    assert sum("adapters" in reason or "draft model" in reason for reason in more["reasons"]) == 2
+
+
+def test_what_a_package_tells_without_a_header_is_kept(llmhub: Commands, around: Surroundings) -> None:
+    llmhub.host = FakeHost()
+    problem = CatalogError("This model comes as safetensors, without a GGUF header", "a", "look for a GGUF variant")
+    around.catalog.entries["a"] = entry(facts=None, problem=problem, context_trained=4096)
+
+    done = llmhub("fit", "a", "--json")
+
+    assert (done.code, done.json["context_trained"], done.json["context"]) == (4, 4096, 4096)
+    assert done.json["reasons"][-1] == "No verdict: this model comes as safetensors, without a GGUF header."
+    assert "look for a GGUF variant" in done.err
+
+
 # -- names that lead nowhere ------------------------------------------------------------------------
 
 
@@ -266,6 +289,29 @@ def test_on_an_imagined_machine_nothing_is_loaded_and_nothing_was_measured(
     assert done.json["speed"]["estimate_per_s"] is None
 
 
+def test_a_file_on_an_imagined_machine_asks_nobody(llmhub: Commands, around: Surroundings, tmp_path: Path) -> None:
+    llmhub.host = daemon("llama3.1:8b")
+    llmhub.host.loaded_as("llama3.1:8b", 6 * GIB)
+
+    llmhub("fit", "--gguf", str(header_file(tmp_path, YI_34B)), "--memory", "16GiB")
+
+    assert (llmhub.host.calls, around.catalog.asked) == ([], [])
+
+
+def test_a_bare_amount_of_memory_takes_the_file_as_read_in_and_a_mac_as_mapped(
+    llmhub: Commands, around: Surroundings, tmp_path: Path
+) -> None:
+    # families whose embedding table is held twice where the file is not mapped
+    path = header_file(tmp_path, replace(LLAMA_3_1_8B, architecture="gemma3n", tied=True), "twice.gguf")
+
+    bare, mac = (
+        llmhub("fit", "--gguf", str(path), "--memory", "16GiB", "--json", *more).json["weights_bytes"]
+        for more in ((), ("--chip", "M4"))
+    )
+
+    assert bare - mac == 128_256 * 4096 // 256 * 210
+
+
 def test_a_billion_bytes_are_not_a_gibibyte(llmhub: Commands, around: Surroundings) -> None:
     llmhub.host = daemon("llama3.1:8b")
 
@@ -358,6 +404,18 @@ def test_every_option_reaches_the_figures(llmhub: Commands, around: Surroundings
     assert sized("--batch", "64")["compute_bytes"] < plain["compute_bytes"]
 
 
+def test_what_the_daemon_runs_with_one_slot_is_sized_as_asked_and_said(
+    llmhub: Commands, around: Surroundings, tmp_path: Path
+) -> None:
+    path = str(header_file(tmp_path, replace(YI_34B, architecture="qwen3vl"), "vl.gguf"))
+
+    two, one = (llmhub("fit", "--gguf", path, "--json", "--parallel", slots).json for slots in ("2", "1"))
+
+    assert two["state_bytes"] == 2 * one["state_bytes"]
+    assert any("one slot" in reason for reason in two["reasons"])
+    assert not any("one slot" in reason for reason in one["reasons"])
+
+
 def test_the_daemons_own_cache_type_is_taken_unless_another_is_given(llmhub: Commands, around: Surroundings) -> None:
     around.kv_type = "q8_0"
     llmhub.host = daemon("llama3.1:8b")
@@ -408,6 +466,17 @@ def test_a_quantization_that_there_is_not_names_the_nearest(llmhub: Commands, ar
         "✗ No Q5_K_M of this model is known · qwen2.5:32b --quant Q5_K_M\n"
         "  the nearest is Q4_K_M, which is smaller: llmhub fit qwen2.5:32b\n"
     )
+
+
+def test_a_tag_that_cannot_be_looked_up_now_is_not_said_to_be_missing(llmhub: Commands, around: Surroundings) -> None:
+    llmhub.host = FakeHost()
+    around.catalog.offered["qwen2.5:32b"] = (Variant("qwen2.5:32b", "Q4_K_M", 19_851_335_840),)
+    around.catalog.errors["qwen2.5:32b-q8_0"] = CatalogError("llmhub is offline", "qwen2.5:32b-q8_0", "go online")
+
+    done = llmhub("fit", "qwen2.5:32b", "--quant", "q8_0")
+
+    assert done.code == 4
+    assert "is known (llmhub is offline)" in done.err
 
 
 def test_a_file_has_one_quantization(llmhub: Commands, around: Surroundings, tmp_path: Path) -> None:

@@ -247,7 +247,9 @@ def test_no_way_is_named_that_would_not_do() -> None:
 
     assert ways_of(hopeless, sized()) == Ways()
     # a quantized cache needs flash attention, and is no way where it is set already
-    assert ways_of(report(25 * GIB, Setup(32_768, flash_attention=False)), sized()).kv_type is None
+    slow = report(31 * GIB, Setup(32_768, flash_attention=False))
+    assert slow.verdict.kind is VerdictKind.DOES_NOT_FIT
+    assert ways_of(slow, sized()).kv_type is None
     assert ways_of(report(22 * GIB, Setup(40_960, "q8_0")), sized()).kv_type is None
 
 

@@ -142,6 +142,12 @@ def test_partial_counts_what_is_free_on_the_card_not_what_it_has() -> None:
     assert judge(need(12 * GIB), card(10 * GIB, 4 * GIB, free=9 * GIB)).kind is VerdictKind.DOES_NOT_FIT
 
 
+def test_what_the_model_holds_beside_the_card_makes_the_card_no_larger() -> None:
+    # loaded with 8 GiB on the CPU: the daemon's figure is of all of it
+    assert judge(need(17 * GIB), card(10 * GIB, 8 * GIB, free=0), own_bytes=16 * GIB).kind is VerdictKind.DOES_NOT_FIT
+    assert judge(need(16 * GIB), card(10 * GIB, 8 * GIB, free=0), own_bytes=16 * GIB).kind is VerdictKind.PARTIAL
+
+
 def test_each_of_two_cards_keeps_its_reserve_and_a_model_that_one_holds_needs_one() -> None:
     two = card(48 * GIB, None)
     two = replace(two, devices=2)
