@@ -310,6 +310,20 @@ def test_a_record_gives_the_prediction_again_through_the_ledger(tmp_path: Path) 
     assert Prediction.from_record(first.to_record() | {"at": NOW.isoformat()}).extra == {"new": [1]}
 
 
+def test_other_weights_another_context_or_version_are_records_of_their_own_and_a_second_name_is_not() -> None:
+    first = prediction()
+    others = (
+        prediction(digest="e"),
+        prediction(context_tokens=1),
+        prediction(kv_type="q8_0"),
+        prediction(daemon_version="0.33.0"),
+        prediction(machine_id="there"),
+    )
+
+    assert len({first.id, *(one.id for one in others)}) == 6
+    assert prediction(model="copy:latest").id == first.id
+
+
 @pytest.mark.parametrize(
     "record",
     [
