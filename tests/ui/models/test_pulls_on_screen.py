@@ -77,7 +77,7 @@ def test_a_pull_in_words(pull: Pull, told: str) -> None:
 
 
 def lines(stand: Stand) -> list[str]:
-    return [row for row in drawn(stand.app).splitlines() if row[:2] in {" ↓", " ‖", " ✗", " ✓"}]
+    return [row for row in drawn(stand.app).splitlines() if row[:2] in {" ↓", " ‖", " ✗", " ✓"} and row.endswith("  x")]
 
 
 async def begin(stand: Stand, name: str, *steps: PullEvent | asyncio.Event) -> asyncio.Event:
