@@ -46,7 +46,12 @@ _MOST_SLOTS = 256
     metavar="TOKENS",
     help="Micro-batch; as Ollama chooses it unless given.",
 )
-@click.option("--flash-attention", type=click.Choice(("on", "off")), default="on", help="On unless given.")
+@click.option(
+    "--flash-attention",
+    type=click.Choice(("on", "off")),
+    default="on",
+    help="On, as the daemon has it, unless told off.",
+)
 @click.option("--quant", metavar="NAME", help="Another quantization of the same model, such as Q8_0.")
 @click.option(
     "--memory",
