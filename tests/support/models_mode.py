@@ -25,6 +25,7 @@ from llmhub.ui.widgets.status_bar import StatusBar
 from support.fake_host import GIB, FakeHost, cloud_model, installed_model
 from support.hubs import hub_of
 from support.screens import until
+from support.sized_models import tell_insides
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -125,7 +126,7 @@ def some_models() -> FakeHost:
         installed_model("qwen3:8b", capabilities=frozenset({"completion", "tools", "thinking"})),
         installed_model("gpt-oss:20b", 13_793_441_244, quantization="MXFP4", parameter_size="20.9B", family="gptoss",
                         context_trained=131_072, capabilities=frozenset({"completion", "tools", "thinking"})),
-        installed_model("qwen3:32b", 20_201_253_588, parameter_size="32.8B"),
+        installed_model("qwen3:32b", 19_763_251_440, parameter_size="32.8B"),
         installed_model("llama3.1:70b", 42_520_413_916, parameter_size="70.6B", family="llama",
                         context_trained=131_072, capabilities=frozenset({"completion", "tools", "vision", "insert"})),
         cloud_model("gpt-oss:120b-cloud"),
@@ -141,6 +142,7 @@ def some_models() -> FakeHost:
             "qwen3:32b", 22 * GIB, 16 * GIB + GIB // 2, never_expires=True, context_tokens=4096
         ),
     ]  # fmt: skip
+    tell_insides(host)
     return host
 
 
@@ -150,11 +152,16 @@ async def models_mode(
     *,
     size: tuple[int, int] = (80, 24),
     connect: bool = True,
+    wait: bool = True,
     demo: bool = False,
     offline: bool = False,
     **changes: Any,
 ) -> AsyncIterator[Stand]:
-    """The Models mode, connected to a hub that has looked once."""
+    """The Models mode, connected to a hub that has looked once.
+
+    Args:
+        wait: Until the memory is known and every model was looked up.
+    """
     host = host if host is not None else some_models()
     app = Bench(demo=demo, offline=offline)
     hub = hub_of(host, demo=demo, offline=offline, **changes)
@@ -163,7 +170,9 @@ async def models_mode(
         if connect:
             stand.screen.connect(hub)
             await hub.watch.look()
-            await stand.until(lambda: hub.memory_state is not None)
+            if wait:
+                await stand.until(lambda: hub.memory_state is not None)
+                await stand.until(lambda: not hub.advisor.is_looking, "the insides of the models")
         try:
             yield stand
         finally:

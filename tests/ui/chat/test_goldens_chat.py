@@ -132,7 +132,7 @@ async def test_no_daemon(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_no_model(size: tuple[int, int]) -> None:
     async with chat_app(FakeHost(), size, wait=False) as stand:
-        await shows(stand.pilot, "largest that fits")
+        await shows(stand.pilot, "3 largest")
 
         check_golden(name("no-model", size), drawn(stand.app))
 

@@ -132,6 +132,6 @@ async def test_details(size: tuple[int, int]) -> None:
             model_info={"qwen3.block_count": 64, "tokenizer.ggml.tokens": None, "qwen3.rope.freq_base": 1000000.0},
         )  # fmt: skip
         await stand.press("i")
-        await shows(stand.pilot, "preset context")
+        await stand.until(lambda: "preset context" in getattr(stand.app.screen, "text", ""))
 
         check_golden(f"model-details-{size[0]}x{size[1]}", drawn(stand.app))

@@ -206,7 +206,8 @@ async def test_d_asks_says_what_comes_free_and_deletes_on_yes() -> None:
         await stand.press("y")
         await stand.until(lambda: "qwen3:8b" not in stand.names)
 
-        assert [c for c in stand.host.calls if c[1] == "qwen3:8b"] == [("unload", "qwen3:8b"), ("delete", "qwen3:8b")]
+        changes = [call for call in stand.host.calls if call[1] == "qwen3:8b" and call[0] != "details"]
+        assert changes == [("unload", "qwen3:8b"), ("delete", "qwen3:8b")]
 
 
 async def test_everything_but_a_clear_yes_deletes_nothing() -> None:
@@ -242,8 +243,11 @@ async def test_a_deletion_that_fails_is_told_and_the_model_stays() -> None:
 async def test_i_shows_the_details_and_escape_leads_back() -> None:
     async with models_mode() as stand:
         await stand.press("i")
-        await shows(stand.pilot, "architecture")
-        assert isinstance(stand.app.screen, DetailsScreen)
+        await stand.until(lambda: isinstance(stand.app.screen, DetailsScreen))
+        details = stand.app.screen
+        assert isinstance(details, DetailsScreen)
+        await stand.until(lambda: "as the daemon tells it" in details.text)
+        assert "architecture" in details.text
 
         await stand.press("escape")
         await stand.until(lambda: isinstance(stand.app.screen, ModelsScreen))
@@ -387,7 +391,7 @@ async def test_a_click_on_the_head_of_a_column_sorts_by_it() -> None:
 
 
 async def test_a_click_on_a_key_presses_it() -> None:
-    async with models_mode() as stand:
+    async with models_mode(size=(120, 40)) as stand:
         at = drawn(stand.app).splitlines()[-1].index("s sort")
 
         await stand.pilot.click("KeyLine", offset=(at, 0))
@@ -472,10 +476,11 @@ async def test_the_speed_and_the_day_come_from_the_ledger() -> None:
     async with models_mode(ledger=Ledger(), size=(120, 40)) as stand:
         row = next(row for row in stand.table.rows if row.name == "llama3.1:70b")
 
-        assert row.decode_per_s == 47.2
+        assert row.fit is not None
+        assert row.fit.speed.per_s == 47.2
         assert stand.names[2] == "llama3.1:70b"
         line = next(line for line in drawn(stand.app).splitlines() if "llama3.1:70b" in line)
-        assert line.split()[-2:] == ["47.2", "today"]
+        assert line.split()[-3:] == ["47.2", "131,072", "today"]
         assert next(row for row in stand.table.rows if row.name == "qwen3:32b").last_used is None
 
 

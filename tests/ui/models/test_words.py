@@ -59,13 +59,6 @@ def test_what_a_model_can(can: frozenset[str] | None, width: int | None, said: s
 
 
 @pytest.mark.parametrize(
-    ("per_s", "said"), [(None, "—"), (47.23, "47.2"), (8.04, "8.0"), (104.2, "104"), (1042.0, "1,042")]
-)
-def test_a_measured_speed(per_s: float | None, said: str) -> None:
-    assert words.decode(per_s) == said
-
-
-@pytest.mark.parametrize(
     ("days", "said"), [(0, "today"), (-1, "today"), (1, "yesterday"), (12, "12 d ago"), (None, "—")]
 )
 def test_the_day_of_the_last_turn(days: int | None, said: str) -> None:

@@ -21,6 +21,7 @@ from llmhub.core.cloud_watch import CloudState, CloudWatch
 from llmhub.core.daemon_start import StartAdvice
 from llmhub.core.errors import LLMHubError
 from llmhub.core.experience import Experience
+from llmhub.core.first_models import FirstModels
 from llmhub.core.host_jobs import HostJobs
 from llmhub.core.lanes import LaneGate
 from llmhub.core.memory import MemoryState
@@ -188,6 +189,8 @@ class Hub:
             correction=self.experience.correction_bytes,
         )
         self.advisor.kv_type = services.kv_type
+        self.first_models = FirstModels(services.catalog.shipped if services.catalog is not None else None)
+        """What is offered where the daemon has no model."""
         self._chip_wanted = True
         self._uses: tuple[Totals, dict[str, ModelUse]] | None = None
         self._listeners: list[Listener] = []

@@ -103,6 +103,11 @@ class Advisor:
         self._moment = _Moment()
         self._keys: dict[str, str] = {}
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether models are being looked up."""
+        return self._looking
+
     def looked(self) -> None:
         """The daemon was looked at: learn of the models that are new. Forgets those that are gone."""
         state = self._state()
@@ -124,11 +129,6 @@ class Advisor:
         """The context a chat with an installed model would ask for, or `wanted` within what it was trained for."""
         model = self._state().model(name)
         return self._context(model, self._known_of(model), wanted)
-
-    def trained_context(self, name: str) -> int | None:
-        """Tokens an installed model was trained for, from the list or from its insides."""
-        model = self._state().model(name)
-        return _trained(model, self._known_of(model))
 
     def report(self, name: str, context: int | None = None, *, with_largest: bool = True) -> FitReport:
         """Size an installed model at `context`, or at the one a chat would ask for. Asks nobody.
@@ -238,13 +238,17 @@ class Advisor:
         """
         memory = self._memory()
         told = loaded.vram_bytes if memory is not None and memory.placement is Placement.CARD else loaded.size_bytes
+        return told + self.left_out_bytes(loaded)
+
+    def left_out_bytes(self, loaded: LoadedModel) -> int:
+        """What the daemon leaves out of what it says a loaded model holds: of two caches that of full attention."""
         sized, info = self.sized(loaded.name), self._state().info
         if sized is None or sized.shape is None or not sized.shape.has_two_caches or not loaded.context_tokens:
-            return told
+            return 0
         if info is None or not counts_its_buffers(info.version):
-            return told
+            return 0
         state = sized.state(Setup(loaded.context_tokens, self.kv_type))
-        return told + (state.full_bytes if state is not None else 0)
+        return state.full_bytes if state is not None else 0
 
     @staticmethod
     def _is_wanted(known: _Known | None) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from llmhub import formats
 from llmhub.core.daemon_start import StartAdvice, StartKind
 from llmhub.core.errors import FailureKind
-from llmhub.core.first_models import FIRST_MODELS, picks
 from llmhub.core.hub import Hub
 from llmhub.core.plain import one_line
 from llmhub.core.session import ChatSession
+from llmhub.ui.chat.first_picks import first_picks, pick_rows, room_words, trades
 from llmhub.ui.widgets.welcome import Choice, WelcomeView
 
 _WATCHES = "llmhub watches, and goes on by itself as soon as it answers."
@@ -49,8 +48,7 @@ def _ready(session: ChatSession) -> WelcomeView:
 
 def pick_models(hub: Hub) -> tuple[str, ...]:
     """The names behind the keys 1, 2, 3 of the first start."""
-    memory = hub.memory_state
-    return tuple(pick.model.name for pick in picks(FIRST_MODELS, memory.capacity_bytes if memory else None))
+    return tuple(pick.model.name for pick in first_picks(hub))
 
 
 def _no_daemon(hub: Hub, advice: StartAdvice | None) -> WelcomeView:
@@ -87,17 +85,17 @@ def _meanwhile(hub: Hub) -> tuple[Choice, ...]:
 
 
 def _no_models(hub: Hub) -> WelcomeView:
-    memory = hub.memory_state
+    found, memory = first_picks(hub), hub.memory_state
     lines = ["Ollama answers, and has no model yet."]
     if memory is not None:
-        lines.append(f"This machine can give a model {formats.size(memory.capacity_bytes)} ({memory.source}).")
+        lines.append(room_words(memory, hub.advisor.chip))
     running = hub.pulls.pulls
     if running:
         lines += ["", "A model is on its way: F3 shows the pulls. A prompt typed now is sent when it is there."]
-    choices = []
-    for number, pick in enumerate(picks(FIRST_MODELS, memory.capacity_bytes if memory else None), 1):
-        fits = "" if pick.likely_fits else "  may not fit" if pick.likely_fits is False else "  ? memory unknown"
-        note = f"{formats.size(pick.model.file_bytes)} · {pick.model.words}{fits}"
-        choices.append(Choice(str(number), f"{pick.role}: {pick.model.name}", note))
+    rows = pick_rows(found)
+    choices = [
+        Choice(str(number), row, pick.model.words)
+        for number, (row, pick) in enumerate(zip(rows, found, strict=True), 1)
+    ]
     choices.append(Choice("p", "pull another one, by its name"))
-    return WelcomeView("no_models", "Which model shall it be?", tuple(lines), tuple(choices))
+    return WelcomeView("no_models", "Which model shall it be?", tuple(lines), tuple(choices), trades(found))

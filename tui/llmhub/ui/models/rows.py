@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from llmhub.core.fuzzy import fuzzy_rank
 from llmhub.core.host_jobs import JobKind
-from llmhub.core.model_use import UNUSED, model_uses
+from llmhub.core.model_use import UNUSED
 from llmhub.core.models import InstalledModel, LoadedModel
 from llmhub.core.names import name_key
+from llmhub.core.sizing.report import FitReport
 
 if TYPE_CHECKING:
     from llmhub.core.hub import Hub
@@ -25,13 +26,19 @@ class ModelRow:
     model: InstalledModel
     loaded: LoadedModel | None = None
     job: JobKind | None = None
-    decode_per_s: float | None = None
+    fit: FitReport | None = None
+    """At the context that was chosen; without its largest one."""
     last_used: date | None = None
 
     @property
     def name(self) -> str:
         """What the row is found by."""
         return self.model.name
+
+    @property
+    def trained(self) -> int | None:
+        """Tokens it was trained for, from the list or from its insides."""
+        return self.model.context_trained or (self.fit.context_trained if self.fit is not None else None)
 
 
 class Order(StrEnum):
@@ -48,15 +55,20 @@ class Order(StrEnum):
         return orders[(orders.index(self) + 1) % len(orders)]
 
 
-def rows_of(hub: Hub) -> tuple[ModelRow, ...]:
-    """The rows of a hub, as its daemon lists them."""
-    uses = model_uses(hub.totals, hub.state.name)
+def rows_of(hub: Hub, context: int | None = None) -> tuple[ModelRow, ...]:
+    """The rows of a hub, as its daemon lists them.
+
+    Args:
+        context: What each is sized for, tokens; the one that a chat with it would ask for when not given.
+    """
+    uses, reports = hub.uses, hub.advisor.reports(context)
     loaded = {name_key(entry.name): entry for entry in hub.state.loaded}
     rows = []
     for model in hub.state.installed:
         key = name_key(model.name)
         use = uses.get(key, UNUSED)
-        rows.append(ModelRow(model, loaded.get(key), hub.jobs.running.get(model.name), use.decode_per_s, use.last_used))
+        job = hub.jobs.running.get(model.name)
+        rows.append(ModelRow(model, loaded.get(key), job, reports.get(model.name), use.last_used))
     return tuple(rows)
 
 

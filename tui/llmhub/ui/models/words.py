@@ -30,11 +30,6 @@ def of(text: str | None) -> str:
     return one_line(text) if text else UNKNOWN
 
 
-def decode(per_s: float | None) -> str:
-    """`47.2`: measured, so without a tilde."""
-    return formats.rate(per_s, unit="").strip()
-
-
 def abilities(capabilities: frozenset[str] | None, width: int | None = None) -> str:
     """`tools, thinking`; in a column of `width` cells `tools think` or `tools +1`. Completion goes without saying."""
     if capabilities is None:
@@ -59,12 +54,10 @@ def last_used(day: date | None, now: datetime) -> str:
 
 
 def loaded(row: ModelRow, now: datetime, width: int) -> str:
-    """`GPU, 4 m`, `75 % GPU`, `loading …`, `cloud`; empty when it is not in memory."""
+    """`GPU, 4 m`, `75 % GPU`, `loading …`; empty when it is not in memory, or runs elsewhere."""
     if row.job is not None:
-        return f"{row.job} …"
-    if not row.model.place.is_local:
-        return "cloud"
-    if row.loaded is None:
+        return f"{row.job} …" if len(row.job) + 2 <= width else str(row.job)
+    if row.loaded is None or not row.model.place.is_local:
         return ""
     where = split(row.loaded)
     whole = f"{where}, {leaves(row.loaded, now)}"

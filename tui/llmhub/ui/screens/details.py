@@ -1,7 +1,8 @@
-"""Everything a daemon tells of one model."""
+"""Everything a daemon tells of one model, and the arithmetic of its verdict."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,7 +17,9 @@ from llmhub.core.errors import BackendError
 from llmhub.core.models import ModelDetails
 from llmhub.core.plain import one_line, plain
 from llmhub.core.ports import ModelHost
+from llmhub.core.sizing.report import FitReport
 from llmhub.ui.models import words
+from llmhub.ui.models.arithmetic import arithmetic
 from llmhub.ui.widgets.error_strip import ErrorAction, ErrorStrip
 
 _MOST_TEXT = 20_000
@@ -24,10 +27,11 @@ _MOST_TEXT = 20_000
 
 
 class DetailsScreen(ModalScreen[None]):
-    """Facts first, then the texts: preset, system prompt, template, licence, Modelfile.
+    """The arithmetic of the verdict, the facts, then the texts: preset, system prompt, template, licence, Modelfile.
 
     Args:
         host: Asked when the screen opens, and again when the person says so.
+        fit: The model sized; `None` for one that runs elsewhere.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"details--name", "details--head"}
@@ -60,11 +64,13 @@ class DetailsScreen(ModalScreen[None]):
         Binding("y", "copy", "copy", id="details.copy", tooltip="Copy everything that is shown"),
     ]
 
-    def __init__(self, host: ModelHost, model: str) -> None:
+    def __init__(self, host: ModelHost, model: str, fit: FitReport | None = None) -> None:
         super().__init__()
         self._host = host
         self._model = model
-        self._text = ""
+        self._fit = fit
+        self.text = ""
+        """Everything that is shown, for the clipboard."""
 
     def compose(self) -> ComposeResult:
         """The name, a place for failures, the text, the keys."""
@@ -78,6 +84,8 @@ class DetailsScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Ask."""
         self.query_one(VerticalScroll).focus()
+        if self._fit is not None:
+            self._show([], [])
         self._ask()
 
     def action_leave(self) -> None:
@@ -95,7 +103,7 @@ class DetailsScreen(ModalScreen[None]):
 
     def action_copy(self) -> None:
         """Put the text on the clipboard."""
-        self.app.copy_to_clipboard(self._text)
+        self.app.copy_to_clipboard(self.text)
         self.notify("Copied.", markup=False)
 
     def _ask(self) -> None:
@@ -106,17 +114,36 @@ class DetailsScreen(ModalScreen[None]):
             details = await self._host.details(self._model)
         except BackendError as error:
             self.query_one(ErrorStrip).show(error, [ErrorAction("ask again", self._ask)])
-            self.query_one("#details-text", Static).update("")
+            self._show([], [])
             return
         self.query_one(ErrorStrip).clear()
-        facts, texts = facts_of(details), texts_of(details)
+        self._show(facts_of(details), texts_of(details))
+
+    def _show(self, facts: list[tuple[str, str]], texts: list[tuple[str, str]]) -> None:
         name_style, head_style = self.get_visual_style("details--name"), self.get_visual_style("details--head")
-        width = max((len(name) for name, _ in facts), default=0) + 2
-        lines = [Content.assemble((f"{name:<{width}}", name_style), value) for name, value in facts]
+        lines: list[Content] = []
+
+        def add(part: Sequence[tuple[str, str] | str]) -> None:
+            width = max((formats.cells(fact[0]) for fact in part if not isinstance(fact, str)), default=0) + 2
+            for fact in part:
+                if isinstance(fact, str):
+                    lines.append(Content(fact))
+                else:
+                    gap = " " * (width - formats.cells(fact[0]))
+                    lines.append(Content.assemble((f"{fact[0]}{gap}", name_style), fact[1]))
+
+        if self._fit is not None:
+            for head, part in arithmetic(self._fit):
+                lines.append(Content.styled(head, head_style))
+                add(part)
+                lines.append(Content(""))
+            if facts:
+                lines.append(Content.styled("as the daemon tells it", head_style))
+        add(facts)
         for head, text in texts:
             lines += [Content(""), Content.styled(head, head_style), Content(text)]
         shown = Content("\n").join(lines)
-        self._text = shown.plain
+        self.text = shown.plain
         self.query_one("#details-text", Static).update(shown)
 
 

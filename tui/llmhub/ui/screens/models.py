@@ -18,10 +18,11 @@ from textual.widgets import Input, Static
 from llmhub.core.errors import BackendError, LLMHubError
 from llmhub.core.host_jobs import JobKind
 from llmhub.core.plain import one_line
-from llmhub.ui.models import words
+from llmhub.ui.models import contexts, words
 from llmhub.ui.models.deleting import delete_question
 from llmhub.ui.models.failures import FailureTeller
 from llmhub.ui.models.naming import NameCompleter, wrong_name
+from llmhub.ui.models.pane import PaneView
 from llmhub.ui.models.placeholder import placeholder
 from llmhub.ui.models.rows import ModelRow, Order, arranged, rows_of
 from llmhub.ui.palette import BindingCommands
@@ -29,6 +30,7 @@ from llmhub.ui.screens.confirm import Confirm
 from llmhub.ui.screens.details import DetailsScreen
 from llmhub.ui.widgets.ask_line import FilterLine, PullNameLine
 from llmhub.ui.widgets.error_strip import ErrorAction, ErrorStrip
+from llmhub.ui.widgets.fit_pane import FitPane
 from llmhub.ui.widgets.key_line import KeyLine
 from llmhub.ui.widgets.model_table import ModelTable
 from llmhub.ui.widgets.pull_line import PullLine
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
 _TICK_S = 10.0
 """Seconds between two looks at the clock while models are loaded: their time to leave is shown in minutes."""
 _ORDER_KEY = "models_order"
-_NEED_MODELS = frozenset({"chat", "load", "delete", "details", "filter", "sort"})
+_CONTEXT_KEY = "models_context"
+_NEED_MODELS = frozenset({"chat", "context", "load", "delete", "details", "filter", "sort"})
 
 
 class ModelsScreen(Screen[None]):
@@ -60,10 +63,8 @@ class ModelsScreen(Screen[None]):
 
         & #headline { height: 1; padding: 0 1; color: $foreground-muted; }
         & #placeholder { height: 1fr; padding: 1 2; display: none; }
-        & #about {
-            height: 4; padding: 0 1; border-top: solid $foreground 20%;
-            text-wrap: nowrap; text-overflow: ellipsis;
-        }
+        & #about { height: 7; }
+        &.-roomy #about { height: 11; }
 
         &.-nothing ModelTable { display: none; }
         &.-nothing #about { display: none; }
@@ -73,11 +74,27 @@ class ModelsScreen(Screen[None]):
     """  # a file of its own would be read on the event loop
     COMMANDS: ClassVar[set[Any]] = {BindingCommands}
     AUTO_FOCUS = "ModelTable"
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall"), (32, "-roomy")]  # noqa: RUF012
     HELP = "Installed models. Enter chats with one; p pulls another by its name."
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "chat", "chat", id="models.chat", tooltip="Chat with the selected model", key_display="enter"),
+        Binding(
+            "left_square_bracket",
+            "context(-1)",
+            "context",
+            id="models.less",
+            tooltip="A smaller context",
+            key_display="[ ]",
+        ),
+        Binding(
+            "right_square_bracket",
+            "context(1)",
+            "more context",
+            id="models.more",
+            tooltip="A larger context",
+            show=False,
+        ),
         Binding("o", "load", "load", id="models.load", tooltip="Load the selected model, or unload it"),
         Binding("p", "pull", "pull", id="models.pull", tooltip="Pull a model by its name"),
         Binding("d", "delete", "delete", id="models.delete", tooltip="Delete the selected model"),
@@ -101,6 +118,7 @@ class ModelsScreen(Screen[None]):
         self.hub: Hub | None = None
         self._now = now
         self._order = Order.LAST_USED
+        self._sized_for = contexts.LEAST
         self._stops: list[Callable[[], None]] = []
         self._failures = FailureTeller()
         self._wrong_name: LLMHubError | None = None
@@ -117,7 +135,7 @@ class ModelsScreen(Screen[None]):
         yield ErrorStrip(id="strip")
         yield ModelTable(now=self._now, id="table")
         yield Static(id="placeholder", markup=False)
-        yield Static(id="about", markup=False)
+        yield FitPane(id="about")
         yield PullNameLine(
             id="pull-name",
             placeholder="name of the model to pull: qwen3:8b, hf.co/user/repo:Q4_K_M",
@@ -133,6 +151,8 @@ class ModelsScreen(Screen[None]):
         remembered = hub.services.app_memory.get(_ORDER_KEY)
         if remembered in set(Order):
             self._order = Order(remembered)
+        kept = hub.services.app_memory.get(_CONTEXT_KEY)
+        self._sized_for = contexts.remembered(kept, hub.services.default_context)
         self.query_one(StatusBar).connect(hub)
         self.query_one(PullQuestion).connect(hub)
         self._stops = [hub.listen(self._changed), hub.pulls.listen(self._pulls_changed)]
@@ -180,8 +200,8 @@ class ModelsScreen(Screen[None]):
     def _draw(self) -> None:
         hub, table = self.hub, self.table
         query = self.query_one("#filter", Input).value
-        table.order = self._order
-        table.rows = arranged(rows_of(hub), self._order, query) if hub is not None else ()
+        table.order, table.context = self._order, self._sized_for
+        table.rows = arranged(rows_of(hub, self._sized_for), self._order, query) if hub is not None else ()
         had_nothing = self.has_class("-nothing")
         self.set_class(not table.rows, "-nothing")
         before = (self._listed, self._alive)
@@ -206,14 +226,13 @@ class ModelsScreen(Screen[None]):
         line.update(Content(f"{left}{' ' * gap}{right}"))
 
     def _draw_about(self) -> None:
-        row, hub = self.table.row, self.hub
+        row, hub, pane = self.table.row, self.hub, self.query_one(FitPane)
         if row is None or hub is None:
-            self.query_one("#about", Static).update("")
+            pane.view = None
             return
-        first, *rest = words.about(row, hub.state.installed, self._now())
-        name = one_line(row.name)
-        lines = [Content.assemble((name, "bold"), first[len(name) :]), *(Content(line) for line in rest)]
-        self.query_one("#about", Static).update(Content("\n").join(lines))
+        report = hub.advisor.report(row.name, self._sized_for)
+        left_out = hub.advisor.left_out_bytes(row.loaded) if row.loaded is not None else 0
+        pane.view = PaneView(row, report, hub.state.installed, self._now(), left_out)
 
     def _pulls_changed(self) -> None:
         if not self.is_mounted or not self.is_current or self.hub is None:
@@ -309,6 +328,18 @@ class ModelsScreen(Screen[None]):
             return
         self.post_message(self.ChatWith(row.name))
 
+    def action_context(self, by: int) -> None:
+        """Size everything for the next larger or smaller context, up to the largest that a model was trained for."""
+        row, hub = self.table.row, self.hub
+        if row is None or hub is None:
+            return
+        trained = [entry.trained or 0 for entry in self.table.rows if entry.model.place.is_local]
+        context = contexts.moved(self._sized_for, by, max(trained, default=0), row.trained)
+        if context != self._sized_for:
+            self._sized_for = context
+            hub.services.app_memory.set(_CONTEXT_KEY, context)
+            self._draw()
+
     def action_load(self) -> None:
         """Load the selected model; unload it when it is loaded; give up a load that is under way."""
         row, hub = self.table.row, self.hub
@@ -346,7 +377,8 @@ class ModelsScreen(Screen[None]):
         """Everything about the selected model."""
         row, hub = self.table.row, self.hub
         if row is not None and hub is not None:
-            self.app.push_screen(DetailsScreen(hub.services.host, row.name))
+            fit = hub.advisor.report(row.name, self._sized_for) if row.model.place.is_local else None
+            self.app.push_screen(DetailsScreen(hub.services.host, row.name, fit))
 
     def action_filter(self) -> None:
         """Show only some names."""

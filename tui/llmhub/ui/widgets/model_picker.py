@@ -24,7 +24,10 @@ from llmhub.core.fuzzy import FuzzyMatch, fuzzy_rank
 from llmhub.core.names import ModelName, name_key
 from llmhub.core.places import Place
 from llmhub.core.plain import one_line
+from llmhub.core.sizing.verdicts import Verdict, VerdictKind
+from llmhub.formats.sizing import verdict_column, verdict_words
 from llmhub.ui.models import words
+from llmhub.ui.models.fitting import INKS
 from llmhub.ui.models.rows import Order, arranged, rows_of
 from llmhub.ui.widgets.pull_question import begun_words
 
@@ -35,6 +38,9 @@ _DEFAULT_TITLE = "Which model?"
 _MOST_SHOWN = 200
 _WIDE = 80
 _LEAST_NAME = 16
+_VERDICT_CELLS = 14
+_FACTS = ("size", "quant", "context", "fits", "place", "state")
+"""In the order in which they stand."""
 _KEYS = "enter choose  ↑ ↓ move  esc back  a whole new name: pull it"
 
 
@@ -50,6 +56,8 @@ class Candidate:
     context_tokens: int | None = None
     loaded: str = ""
     """In words, empty when it is not in memory."""
+    verdict: Verdict | None = None
+    """At the context that a chat with it would ask for; `None` for what runs elsewhere."""
     can_chat: bool = True
     prompt_usd_per_token: Decimal | None = None
     completion_usd_per_token: Decimal | None = None
@@ -72,6 +80,7 @@ def candidates(hub: Hub) -> tuple[Candidate, ...]:
             row.model.quantization,
             row.model.context_trained,
             words.split(row.loaded) if row.loaded else "",
+            row.fit.verdict if row.fit is not None and row.model.place.is_local else None,
             row.model.capabilities is None or "completion" in row.model.capabilities,
         )
         for row in arranged(rows_of(hub), Order.LAST_USED)
@@ -116,6 +125,9 @@ class ModelPicker(ModalScreen[str | None]):
         "model-picker--cloud",
         "model-picker--dim",
         "model-picker--hit",
+        "model-picker--fits",
+        "model-picker--almost",
+        "model-picker--not",
     }
 
     DEFAULT_CSS = """
@@ -137,6 +149,9 @@ class ModelPicker(ModalScreen[str | None]):
         & > .model-picker--cloud { color: $cost-cloud; }
         & > .model-picker--dim { color: $foreground-muted; }
         & > .model-picker--hit { text-style: bold underline; }
+        & > .model-picker--fits { color: $text-success; }
+        & > .model-picker--almost { color: $text-warning; }
+        & > .model-picker--not { color: $text-error; }
     }
     """
 
@@ -285,28 +300,47 @@ class ModelPicker(ModalScreen[str | None]):
         return name
 
     def _line(self, model: Candidate, match: FuzzyMatch, width: int) -> Content:
-        """`● qwen3:8b      4.9 GiB  Q4_K_M   40,960  this machine  GPU`."""
+        """`● qwen3:8b      4.9 GiB  Q4_K_M   40,960  ✓ fits          this machine  GPU`."""
         side = self.get_visual_style(f"model-picker--{'local' if model.place.is_local else 'cloud'}")
         dim = self.get_visual_style("model-picker--dim")
         state = model.loaded or ("" if model.can_chat else "cannot chat")
-        quant, context, place, memory = (6, 7, 12, 8) if width < _WIDE else (8, 9, 14, 11)
         if model.is_cloud:
             return self._cloud_line(model, match, width, side, dim)
-        facts = [
-            f"{formats.size(model.size_bytes):>9}",
-            f"{formats.fit(one_line(model.quantization or formats.UNKNOWN), quant):<{quant}}",
-            f"{formats.count(model.context_tokens):>{context}}",
-            f"{formats.fit(model.place.words, place):<{place}}",
-            f"{formats.fit(state, memory):<{memory}}",
-        ]
-        while len(facts) > 2 and width - 2 - sum(len(fact) + 2 for fact in facts) < _LEAST_NAME:
-            facts.pop(1 if len(facts) > 3 else 0)
-        room = max(8, width - 2 - sum(len(fact) + 2 for fact in facts))
+        # what gives way first comes first
+        quant, context, memory = (6, 7, 8) if width < _WIDE else (8, 9, 11)
+        facts = {
+            "place": formats.fit(model.place.words, 12).ljust(12),
+            "context": formats.count(model.context_tokens).rjust(context),
+            "quant": _padded(one_line(model.quantization or formats.UNKNOWN), quant),
+            "size": formats.size(model.size_bytes).rjust(9),
+            "state": _padded(state, memory),
+            "fits": _padded(self._fits(model), _VERDICT_CELLS),
+        }
+        while len(facts) > 2 and width - 2 - sum(formats.cells(fact) + 2 for fact in facts.values()) < _LEAST_NAME:
+            facts.pop(next(iter(facts)))
+        room = max(8, width - 2 - sum(formats.cells(fact) + 2 for fact in facts.values()))
         name = words.fit_name(one_line(model.name), room)
         shown = Content(name + " " * (room - formats.cells(name)))
         hit = self.get_visual_style("model-picker--hit")
         shown = _highlighted(shown, match, hit, len(name)) if name == model.name else shown
-        return Content.assemble((f"{model.place.sign} ", side), shown, ("  " + "  ".join(facts), dim))
+        if model.verdict is not None and model.verdict.kind is VerdictKind.DOES_NOT_FIT:
+            shown = shown.stylize(dim)
+        parts: list[Content | tuple[str, Style]] = [Content.styled(f"{model.place.sign} ", side), shown]
+        for name in _FACTS:
+            if name in facts:
+                style = self._ink(model.verdict) if name == "fits" and model.verdict is not None else dim
+                parts.append((f"  {facts[name]}", style))
+        return Content.assemble(*parts)
+
+    @staticmethod
+    def _fits(model: Candidate) -> str:
+        """The verdict; in words where it does not fit, because nothing else of the line says so."""
+        if model.verdict is None:
+            return ""
+        return (verdict_words if model.verdict.kind is VerdictKind.DOES_NOT_FIT else verdict_column)(model.verdict)
+
+    def _ink(self, verdict: Verdict) -> Style:
+        return self.get_visual_style(f"model-picker--{INKS[verdict.kind]}")
 
     def _cloud_line(self, model: Candidate, match: FuzzyMatch, width: int, side: Style, dim: Style) -> Content:
         """`○ openai/gpt-4o      $2.50/M in   $10.00/M out   128k  OpenRouter`."""
@@ -323,6 +357,12 @@ class ModelPicker(ModalScreen[str | None]):
         hit = self.get_visual_style("model-picker--hit")
         shown = _highlighted(shown, match, hit, len(name)) if name == model.name else shown
         return Content.assemble((f"{model.place.sign} ", side), shown, ("  " + "  ".join(facts), dim))
+
+
+def _padded(text: str, cells: int) -> str:
+    """In exactly so many cells."""
+    text = formats.fit(text, cells)
+    return text + " " * (cells - formats.cells(text))
 
 
 def _price(usd_per_token: Decimal | None, label: Label) -> str:

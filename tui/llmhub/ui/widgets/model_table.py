@@ -19,8 +19,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from llmhub import formats
-from llmhub.ui.models import words
-from llmhub.ui.models.columns import SIGN_CELLS, columns_at
+from llmhub.ui.models import contexts, words
+from llmhub.ui.models.columns import SIGN_CELLS, VERDICT, columns_at
 from llmhub.ui.models.rows import ModelRow, Order
 
 
@@ -44,6 +44,9 @@ class ModelTable(ScrollView, can_focus=True):
         "model-table--cloud",
         "model-table--dim",
         "model-table--job",
+        "model-table--fits",
+        "model-table--almost",
+        "model-table--not",
     }
 
     DEFAULT_CSS = """
@@ -60,6 +63,9 @@ class ModelTable(ScrollView, can_focus=True):
         & > .model-table--cloud { color: $cost-cloud; }
         & > .model-table--dim { color: $foreground-muted; }
         & > .model-table--job { color: $text-accent; }
+        & > .model-table--fits { color: $text-success; }
+        & > .model-table--almost { color: $text-warning; }
+        & > .model-table--not { color: $text-error; }
     }
     """
 
@@ -76,6 +82,8 @@ class ModelTable(ScrollView, can_focus=True):
     cursor: reactive[str | None] = reactive(None, repaint=False)
     """The name under the cursor."""
     order: reactive[Order] = reactive(Order.LAST_USED)
+    context: reactive[int] = reactive(0)
+    """Tokens that the rows are sized for; the head says it."""
 
     @dataclass
     class Highlighted(Message):
@@ -138,7 +146,8 @@ class ModelTable(ScrollView, can_focus=True):
         segments = [Segment(" " * SIGN_CELLS, self.rich_style)]
         for column, cells, blanks in columns_at(width):
             segments.append(Segment(" " * blanks, self.rich_style))
-            title = column.title if len(column.title) <= cells else column.title[:cells]
+            title = contexts.head(self.context, cells) if column.title == VERDICT else column.title
+            title = title[:cells]
             blank = " " * (cells - len(title))
             style = sorted_style if column.order is self.order else plain_style
             named = Segment(title, style)
@@ -163,11 +172,8 @@ class ModelTable(ScrollView, can_focus=True):
             segments.append(Segment(" " * blanks, base))
             text = formats.fit(column.text(row, now, cells), cells)
             text = " " * (cells - cell_len(text)) + text if column.right else set_cell_size(text, cells)
-            style = base
-            if column.title == "loaded" and row.job is not None:
-                style = self._ink("job", base)
-            elif text.strip() == words.UNKNOWN or (not local and column.title == "loaded"):
-                style = self._ink("dim", base)
+            part = "dim" if text.strip() == words.UNKNOWN else column.ink(row)
+            style = self._ink(part, base) if part else base
             segments.append(Segment(text, style))
         return Strip(segments).adjust_cell_length(width, base)
 

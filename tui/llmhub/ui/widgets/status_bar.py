@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Mode = Literal["chat", "models", "costs"]
 MODES: tuple[tuple[Mode, str], ...] = (("chat", "Chat"), ("models", "Models"), ("costs", "Costs"))
 _GAUGE_CELLS = 8
+LABELS = {"unified": "GPU"}
+"""What the gauge calls a budget: of unified memory it is the GPU's limit that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +158,11 @@ class StatusBar(Widget):
             return [daemon]
         from llmhub import formats  # the first frame has no figures, and need not wait for what writes them
 
-        figures = f"{memory.label} {formats.of_bytes(memory.used_bytes, memory.capacity_bytes)}"
+        label = LABELS.get(memory.label, memory.label)
+        figures = f"{label} {formats.of_bytes(memory.used_bytes, memory.capacity_bytes)}"
         bar = formats.bar(memory.used_bytes / memory.capacity_bytes if memory.capacity_bytes else None, _GAUGE_CELLS)
         dot = Content.styled(" · ", self.get_visual_style("status-bar--dim"))
-        label, _, rest = figures.partition(" ")
+        rest = figures.removeprefix(f"{label} ")
         return [
             Content.assemble(daemon, dot, f"{label} {bar} {rest}"),
             Content.assemble(daemon, dot, figures),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.message import Message
@@ -29,6 +30,8 @@ class WelcomeView:
     title: str = ""
     lines: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
+    after: tuple[str, ...] = ()
+    """What is to be known of the choices."""
 
 
 class Welcome(Widget, can_focus=True):
@@ -61,7 +64,7 @@ class Welcome(Widget, can_focus=True):
         text: str
 
     def render(self) -> Content:
-        """Title, lines, choices."""
+        """Title, lines, choices, what is to be known of them."""
         view = self.view
         key_style = self.get_visual_style("welcome--key")
         dim = self.get_visual_style("welcome--dim")
@@ -71,9 +74,14 @@ class Welcome(Widget, can_focus=True):
         rows += [Content(line) for line in view.lines]
         if view.choices:
             rows.append(Content(""))
+        words = [f" {choice.key} {choice.words}" for choice in view.choices]
+        ends = [cell_len(f"{line}   {choice.note}") for line, choice in zip(words, view.choices, strict=True)]
+        has_notes = max(ends, default=0) <= self.content_size.width  # a note that is wrapped would look like a choice
         for choice in view.choices:
-            note = (f"   {choice.note}", dim) if choice.note else ""
+            note = (f"   {choice.note}", dim) if choice.note and has_notes else ""
             rows.append(Content.assemble((f" {choice.key} ", key_style), choice.words, note))
+        if view.after:
+            rows += [Content(""), *(Content.styled(line, dim) for line in view.after)]
         return Content("\n").join(rows)
 
     def on_key(self, event: events.Key) -> None:
