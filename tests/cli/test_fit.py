@@ -14,6 +14,7 @@ from llmhub.core.catalog import CatalogEntry, CatalogError, Variant
 from llmhub.core.memory import GIB, MemoryState, Placement
 from llmhub.core.models import LoadedModel, ModelDetails
 from llmhub.core.places import Place, PlaceKind
+from llmhub.core.sizing.predictions import Basis, Prediction, PredictionBook
 from support.booking import a_turn
 from support.commands import Commands, SimWorld
 from support.fake_host import FakeHost, cloud_model, failure
@@ -534,6 +535,40 @@ def test_what_was_measured_here_replaces_the_estimate(llmhub: Commands, around: 
     assert seen["basis"] == "measured"
     assert (seen["low_per_s"], seen["ceiling_per_s"]) == (None, None)
     assert elsewhere["basis"] == "bandwidth"
+
+
+def test_what_earlier_loads_took_more_here_is_in_the_need_and_nowhere_else(
+    llmhub: Commands, around: Surroundings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    llmhub.host = daemon("llama3.1:8b")
+    llmhub.host.version = "0.32.15"
+    before = llmhub("fit", "llama3.1:8b", "--json").json
+    seen = Prediction(
+        "llama3.1:8b",
+        llmhub.host.models[0].digest,
+        "llama",
+        "0.32.15",
+        None,
+        8192,
+        "f16",
+        6 * GIB,
+        6 * GIB * 102 // 100,
+        6 * GIB,
+        False,
+        datetime.now(UTC),
+        basis=Basis.GPU,
+    )
+    monkeypatch.setattr(World, "predictions", PredictionBook().with_prediction(seen))
+    monkeypatch.setattr(World, "daemon_machine", None)
+
+    after = llmhub("fit", "llama3.1:8b", "--json").json
+    imagined = llmhub("fit", "llama3.1:8b", "--json", "--chip", "M1 Max", "--memory", "32GiB").json
+    in_words = " ".join(llmhub("fit", "llama3.1:8b").out.split())
+
+    assert after["need_bytes"] == pytest.approx(before["need_bytes"] * 1.02, abs=2)
+    assert after["compute_bytes"] - before["compute_bytes"] == after["need_bytes"] - before["need_bytes"]
+    assert imagined["need_bytes"] == before["need_bytes"]
+    assert "+ seen here besides 0.1" in in_words
 
 
 def test_two_caches_that_the_daemon_reports_as_one_are_told_and_count_in_full(

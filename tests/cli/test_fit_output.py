@@ -23,7 +23,7 @@ from llmhub.formats import fit_words, sizing
 from llmhub.formats.fit_json import fit_json
 from support.commands import Commands, Stream
 from support.fake_host import FakeHost
-from support.fitting import Surroundings, daemon, facts, header_file
+from support.fitting import M1_MAX, Surroundings, daemon, facts, header_file
 from support.gguf_files import LLAMA_3_1_8B, LLAMA_3_1_70B, QWEN_2_5_32B, file_bytes
 from support.screens import check_golden
 
@@ -53,6 +53,7 @@ def test_the_object_has_the_public_fields_in_their_order(
 
 
 def test_the_terms_add_up_and_every_figure_is_exact(llmhub: Commands, around: Surroundings) -> None:
+    around.memory = replace(M1_MAX, placement=Placement.CPU)
     llmhub.host = daemon("llama3.1:8b")
 
     done = llmhub("--json", "fit", "llama3.1:8b", "--ctx", "32768", "--batch", "512")

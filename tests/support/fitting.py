@@ -24,7 +24,7 @@ M1_MAX = MemoryState(
     25 * GIB,
     19 * GIB,
     "Metal's own limit on this Mac",
-    Placement.UNIFIED,
+    Placement.METAL,
     terms=(
         MemoryTerm("installed memory", 32 * GIB),
         MemoryTerm("kept by macOS: Metal's own limit on this Mac", -7 * GIB),

@@ -16,6 +16,9 @@ from llmhub.core.model_use import model_uses
 from llmhub.core.models import InstalledModel
 from llmhub.core.names import name_key
 from llmhub.core.sizing.advisor import Advisor
+from llmhub.core.sizing.assess import SizedModel, with_room
+from llmhub.core.sizing.facts import Setup
+from llmhub.core.sizing.predictions import Basis
 from llmhub.core.sizing.speeds import Chip, Speed
 from llmhub.core.sizing.verdicts import Holder
 from llmhub.core.watch import HostState, HostWatch
@@ -106,6 +109,27 @@ class Daemon:
         """What the model holds already."""
         resident = (await self.state()).resident(name) if self._is_real else None
         return self._advisor.held_bytes(resident) if resident is not None and self._advisor is not None else 0
+
+    async def correction_bytes(self, name: str, sized: SizedModel | None, setup: Setup) -> int:
+        """What earlier loads of an installed model, or of its kind, took here more than predicted, or less."""
+        memory, state = self._machine.memory, await self.state()
+        model = await self.find(name)
+        if not self._is_real or memory is None or state.info is None or model is None:
+            return 0
+        if sized is None or sized.shape is None:
+            return 0
+        need = sized.need(with_room(sized, setup, memory), memory.placement)
+        with contextlib.suppress(LLMHubError):
+            await self._world.ledger()  # knows what was compared before
+            book = self._world.predictions.of_machine(self._world.daemon_machine)
+            return book.correction_bytes(
+                need.total_bytes if need is not None else 0,
+                version=state.info.version,
+                basis=Basis.CPU if memory.placement is Placement.CPU else Basis.GPU,
+                digest=model.digest,
+                architecture=sized.shape.architecture,
+            )
+        return 0
 
     async def speed(self, name: str) -> Speed | None:
         """What was measured of an installed model here, if anything was."""

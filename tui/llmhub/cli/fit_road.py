@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmhub.cli.fit_asked import FitAsked, MisuseError
 from llmhub.cli.fit_machine import Daemon, machine_for
-from llmhub.cli.fit_model import Subject, subject_for
+from llmhub.cli.fit_model import INSTALLED, Subject, subject_for
 from llmhub.core.errors import LLMHubError
 from llmhub.core.models import context_to_ask
 from llmhub.core.sizing.assess import assess, refused
@@ -61,6 +61,9 @@ async def fit_for(world: World, asked: FitAsked) -> Fitted:
     daemon = Daemon(world, machine, is_real=not asked.is_imagined)
     subject = await subject_for(world, asked, daemon)
     setup = replace(setup, context=_context(world, asked, subject))
+    correction = 0
+    if subject.origin == INSTALLED:
+        correction = await daemon.correction_bytes(subject.name, subject.sized, setup)
     report = assess(
         subject.name,
         subject.sized,
@@ -74,6 +77,7 @@ async def fit_for(world: World, asked: FitAsked) -> Fitted:
         source=subject.source,
         quantization=subject.quantization,
         download_bytes=subject.download_bytes,
+        correction_bytes=correction,
         why_unknown=subject.why_unknown,
     )
     nowhere = asked.is_imagined or machine.memory is None
