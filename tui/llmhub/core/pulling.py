@@ -207,8 +207,6 @@ class Pulling:
             # a mistake of ours must not keep anybody from pulling a model
             log.exception("a pull could not be judged")
             check = check_of(name, None, Surroundings(), why_unknown="llmhub itself failed, its log has more")
-        if entry not in self._entries:
-            return
         if check.refusals:
             entry.ask = replace(entry.ask, state=AskState.REFUSED, check=check)
             entry.refused_at = self._clock()
