@@ -61,7 +61,7 @@ class FakeCatalog:
     """Implements `core.catalog.Catalog`.
 
     Attributes that a test sets: `entries` and `offers` (by `name_key`), `errors`, `gates` (waited for before an
-    answer), `breaks` (raised as it is). What it tells: `asked`.
+    answer), `breaks` (raised as it is). What it tells: `asked`, `given_up`.
     """
 
     def __init__(self, *entries: CatalogEntry) -> None:
@@ -71,6 +71,7 @@ class FakeCatalog:
         self.gates: dict[str, asyncio.Event] = {}
         self.breaks: Exception | None = None
         self.asked: list[str] = []
+        self.given_up: list[str] = []
 
     def know(self, name: str, file_bytes: int, *, layers: int = 32, width: int = 4096, trained: int = 131_072) -> None:
         """Have a model of that size."""
@@ -84,7 +85,11 @@ class FakeCatalog:
         """See `Catalog.look_up`."""
         self.asked.append(name)
         if (gate := self.gates.get(name)) is not None:
-            await gate.wait()
+            try:
+                await gate.wait()
+            except asyncio.CancelledError:
+                self.given_up.append(name)
+                raise
         if self.breaks is not None:
             raise self.breaks
         if (error := self.errors.get(name)) is not None:
