@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import gguf_header, idle, lanes, startup, stream
+from benchmarks import gguf_header, idle, lanes, sizing, startup, stream
 from benchmarks.command import Measure
 from benchmarks.figures import Row, at_most, context, table
 
@@ -76,6 +76,7 @@ BENCHMARKS: dict[str, Measure] = {
     "transcript": transcript,
     "ledger": ledger,
     "header": gguf_header.measure,
+    "sizing": sizing.measure,
 }
 
 

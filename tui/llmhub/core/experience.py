@@ -8,9 +8,10 @@ from datetime import datetime
 from llmhub.core.bench import BenchBook, speed_here
 from llmhub.core.memory import MemoryState, Placement
 from llmhub.core.model_use import ModelUse
+from llmhub.core.models import InstalledModel
 from llmhub.core.names import name_key
 from llmhub.core.sizing.advisor import Advisor
-from llmhub.core.sizing.predictions import Basis, Prediction, PredictionBook
+from llmhub.core.sizing.predictions import Basis, Prediction, PredictionBook, corrected
 from llmhub.core.sizing.reality import LoadChecks
 from llmhub.core.sizing.speeds import Speed
 from llmhub.core.watch import HostState
@@ -46,6 +47,10 @@ class Experience:
         self._memory = memory
         self._advisor = advisor
         self._uses = uses
+        self._keyed: tuple[tuple[InstalledModel, ...], dict[str, InstalledModel]] = ((), {})
+        self._ratios: dict[tuple[str, Basis, str | None, str | None], float] = {}
+        """What was learnt from `_ratios_of`, by who asked: every row of a long table asks."""
+        self._ratios_of: PredictionBook | None = None
         self._checks = LoadChecks(
             predictions.of_machine(machine_id),
             machine_id=machine_id,
@@ -67,24 +72,31 @@ class Experience:
 
     def correction_bytes(self, name: str, need_bytes: int) -> int:
         """What earlier loads took more than predicted, or less, for a need of an installed model."""
-        state = self._state()
-        model, sized = state.model(name), self._advisor().sized(name)
+        state, advisor = self._state(), self._advisor()
+        model, sized = advisor.model(name), advisor.sized(name)
         if state.info is None or model is None or sized is None or sized.shape is None:
             return 0
         basis = Basis.CPU if self._placement() in {None, Placement.CPU} else Basis.GPU
-        return self.predictions.correction_bytes(
-            need_bytes,
-            version=state.info.version,
-            basis=basis,
-            digest=model.digest,
-            architecture=sized.shape.architecture,
-        )
+        if self._ratios_of is not self.predictions:
+            self._ratios, self._ratios_of = {}, self.predictions
+        asked = (state.info.version, basis, model.digest, sized.shape.architecture)
+        ratio = self._ratios.get(asked)
+        if ratio is None:
+            ratio = self._ratios[asked] = self.predictions.ratio(*asked)
+        return corrected(need_bytes, ratio)
 
     def speed(self, key: str) -> Speed | None:
         """How fast a model was here, by `names.name_key`; `None` before its first turn."""
-        model = next((one for one in self._state().installed if name_key(one.name) == key), None)
+        model = self._model_of(key)
         bench = self.benches.newest(self._machine_id, model.digest) if model is not None else None
         return speed_here(self._uses().get(key), bench)
+
+    def _model_of(self, key: str) -> InstalledModel | None:
+        """The installed model of a `names.name_key`; every row of a long table asks."""
+        installed = self._state().installed
+        if installed is not self._keyed[0]:
+            self._keyed = installed, {name_key(model.name): model for model in reversed(installed)}
+        return self._keyed[1].get(key)
 
     def _placement(self) -> Placement | None:
         memory = self._memory()

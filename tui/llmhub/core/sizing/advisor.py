@@ -26,6 +26,8 @@ from llmhub.core.watch import HostState
 
 log = logging.getLogger(__name__)
 LOOKING = "it is being looked up"
+_EACH_BATCH = (4096, 8192, 65536)
+"""A context of each of the daemon's batches: what follows from a batch is worked out now, not while a table moves."""
 MOST_TRIES = 3
 """After so many looks a model that the daemon tells nothing of is left alone, until it is another one."""
 
@@ -102,6 +104,7 @@ class Advisor:
         self._looking = False
         self._moment = _Moment()
         self._keys: dict[str, str] = {}
+        self._named: tuple[tuple[InstalledModel, ...], dict[str, InstalledModel]] = ((), {})
 
     @property
     def is_looking(self) -> bool:
@@ -123,11 +126,18 @@ class Advisor:
 
     def sized(self, name: str) -> SizedModel | None:
         """What is known of an installed model's insides."""
-        return _sized(self._known_of(self._state().model(name)))
+        return _sized(self._known_of(self.model(name)))
+
+    def model(self, name: str) -> InstalledModel | None:
+        """The installed model of that name; see `HostState.model`. Every row of a long table asks."""
+        state = self._state()
+        if state.installed is not self._named[0]:
+            self._named = state.installed, {model.name: model for model in reversed(state.installed)}
+        return self._named[1].get(name) or state.model(name)
 
     def context_of(self, name: str, wanted: int | None = None) -> int:
         """The context a chat with an installed model would ask for, or `wanted` within what it was trained for."""
-        model = self._state().model(name)
+        model = self.model(name)
         return self._context(model, self._known_of(model), wanted)
 
     def report(self, name: str, context: int | None = None, *, with_largest: bool = True) -> FitReport:
@@ -136,8 +146,7 @@ class Advisor:
         Args:
             with_largest: Whether to look for the largest context that fits, which takes longer than all the rest.
         """
-        state = self._state()
-        model = state.model(name)
+        state, model = self._state(), self.model(name)
         if model is None:
             setup = Setup(self._context(None, None, context), self.kv_type)
             return assess(name, None, setup, self._memory(), why_unknown="it is not installed")
@@ -169,27 +178,31 @@ class Advisor:
         kept = moment.reports.get((model.name, setup.context, with_largest))
         if kept is not None and kept.basis == basis and kept.correction_bytes == self._correction_of(model, kept.bytes):
             return kept.report
-        memory = self._memory()
-        need = sized.need(setup, memory.placement if memory else Placement.CPU) if sized is not None else None
-        total = need.total_bytes if need is not None else None
-        correction = self._correction_of(model, total)
         why = known.why_not if known is not None else LOOKING
         if not model.place.is_local:
             why = f"it runs in {model.place.words}, not in this memory"
-        report = assess(
-            model.name,
-            sized,
-            setup,
-            memory,
-            chip=self.chip,
-            measured=measured,
-            holders=[holder for of, holder in moment.holders if of != key],
-            own_bytes=self.held_bytes(resident) if resident is not None else 0,
-            quantization=model.quantization,
-            correction_bytes=correction,
-            why_unknown=why,
-            with_largest=with_largest,
-        )
+
+        def assessed(correction_bytes: int) -> FitReport:
+            return assess(
+                model.name,
+                sized,
+                setup,
+                self._memory(),
+                chip=self.chip,
+                measured=measured,
+                holders=[holder for of, holder in moment.holders if of != key],
+                own_bytes=self.held_bytes(resident) if resident is not None else 0,
+                quantization=model.quantization,
+                correction_bytes=correction_bytes,
+                why_unknown=why,
+                with_largest=with_largest,
+            )
+
+        report = assessed(0)
+        total = report.need.total_bytes if report.need is not None else None
+        correction = self._correction_of(model, total)
+        if correction:
+            report = assessed(correction)
         moment.reports[(model.name, setup.context, with_largest)] = _Kept(basis, total, correction, report)
         return report
 
@@ -273,7 +286,10 @@ class Advisor:
         except LLMHubError as error:
             log.warning("the details of %s: %s", model.name, error)
             return _Known(None, why_not="the daemon did not tell its insides", tries=tries)
-        return _Known(understood(facts_of_details(details, model.size_bytes)), details.preset_context)
+        sized = understood(facts_of_details(details, model.size_bytes))
+        for context in _EACH_BATCH:
+            sized.need(Setup(context, self.kv_type), Placement.CPU)
+        return _Known(sized, details.preset_context)
 
 
 def counts_its_buffers(version: str) -> bool:

@@ -203,18 +203,26 @@ class PredictionBook:
     def correction_bytes(
         self, need_bytes: int, *, version: str, basis: Basis, digest: str | None, architecture: str | None
     ) -> int:
-        """What earlier loads took more than was predicted, for a need of `need_bytes`; below 0 where it was less.
+        """What earlier loads took more than was predicted, for a need of `need_bytes`; below 0 where it was less."""
+        return corrected(need_bytes, self.ratio(version, basis, digest, architecture))
 
-        The model's own loads count first, then those of its architecture. The median of their ratios, within
-        `LEAST_RATIO` and `MOST_RATIO`.
+    def ratio(self, version: str, basis: Basis, digest: str | None, architecture: str | None) -> float:
+        """Measured over predicted of earlier loads, within `LEAST_RATIO` and `MOST_RATIO`; 1 where nothing is learnt.
+
+        The model's own loads count first, then those of its architecture; the median of their ratios.
         """
         same = [one for one in self.for_version(version) if one.basis is basis and one.counts]
         own = [one.ratio for one in same if digest is not None and one.digest == digest]
         kin = [one.ratio for one in same if architecture is not None and one.architecture == architecture]
         ratios = own or (kin if len(kin) >= OWN_ARCHITECTURE_RECORDS else [])
         if not ratios or abs(median(ratios) - 1) < NOT_WORTH_IT:
-            return 0
-        return ceil(need_bytes * (min(max(median(ratios), LEAST_RATIO), MOST_RATIO) - 1))
+            return 1.0
+        return min(max(median(ratios), LEAST_RATIO), MOST_RATIO)
+
+
+def corrected(need_bytes: int, ratio: float) -> int:
+    """What a need takes more, by a ratio that was learnt; below 0 where it is less."""
+    return ceil(need_bytes * (ratio - 1)) if ratio != 1.0 else 0
 
 
 def _share(error: float) -> str:
