@@ -14,9 +14,11 @@ from support.sessions import a_session
 KEY = "sk-or-v1-0123456789abcdef"
 EVERY_COMMAND: dict[str, list[str]] = {
     "ask": ["ask", "openrouter:openai/gpt-4o", "hello"],
+    "bench": ["bench", "qwen3:8b"],
     "cost": ["cost", "--by", "model"],
     "doctor": ["doctor"],
     "export turns": ["export", "turns"],
+    "fit": ["fit", "hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M"],
     "keys delete": ["keys", "delete", "openrouter"],
     "keys set": ["keys", "set", "openrouter"],
     "keys show": ["keys", "show"],
@@ -27,7 +29,13 @@ EVERY_COMMAND: dict[str, list[str]] = {
     "unload": ["unload", "qwen3:8b"],
 }
 """One call of each, and of those that can leave the machine the one that does. The demo has screens: see below."""
-MORE = [["ask", "qwen3:8b", "hello"], ["models"], ["ask", "gpt-oss:120b-cloud", "hello"], ["doctor", "--json"]]
+MORE = [
+    ["ask", "qwen3:8b", "hello"],
+    ["models"],
+    ["fit", "qwen3:32b", "--memory", "16GiB"],
+    ["ask", "gpt-oss:120b-cloud", "hello"],
+    ["doctor", "--json"],
+]
 SCREENS = {"demo"}
 
 
