@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmhub.core.daemon_start import StartAdvice, StartKind
 from llmhub.core.first_models import FIRST_MODELS, GIB, FirstModel, picks
+from llmhub.core.memory import MemoryState
 from llmhub.core.models import PullEvent
 from support.chat_mode import chat_app
 from support.fake_host import FakeHost, installed_model, unreachable
@@ -69,6 +70,23 @@ async def test_a_prompt_typed_while_the_first_model_comes_is_sent_when_it_is_the
         await stand.done()
 
         assert host.requests[0].messages[-1].text == "hello"
+
+
+async def test_a_click_takes_the_pick_it_is_on_also_below_a_line_that_is_wrapped() -> None:
+    async def memory() -> MemoryState:
+        return MemoryState("RAM", 25 * GIB, 25 * GIB, "the system's memory; Some Card 9000 cannot be measured: set it")
+
+    host = FakeHost()
+    async with chat_app(host, (80, 24), wait=False, memory=memory) as stand:
+        await shows(stand.pilot, "2 balanced")
+        lines = drawn(stand.app).splitlines()
+        assert any(line.strip().endswith("set it).") and "can give" not in line for line in lines), "wrapped"
+        at = next(at for at, line in enumerate(lines) if "2 balanced" in line)
+
+        await stand.pilot.click(offset=(10, at))
+        await until(stand.pilot, lambda: [call for call in host.calls if call[0] == "pull"], "a pull")
+
+        assert ("pull", "qwen3:8b") in host.calls
 
 
 async def test_letters_typed_at_the_offer_go_into_the_prompt() -> None:

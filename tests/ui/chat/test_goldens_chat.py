@@ -6,17 +6,25 @@ import asyncio
 
 import pytest
 
+from llmhub.catalog.shipped import ShippedCatalogue
+from llmhub.core.catalog import CatalogEntry
 from llmhub.core.chat import Accepted, Durations, Finished, Served, TextDelta, ThinkingDelta, Usage
 from llmhub.core.conversations import LaneSetup
 from llmhub.core.daemon_start import StartAdvice, StartKind
 from llmhub.core.errors import FailureKind
+from llmhub.core.memory import MemoryState, Placement
 from llmhub.core.places import Place, PlaceKind
+from llmhub.core.sizing.speeds import Chip
+from llmhub.machine.chips import find_chip
 from support.chat_mode import DECLARED, Stand, chat_app
+from support.fake_catalog import FakeCatalog
 from support.fake_cloud import FakeCloud, bill, priced_model
-from support.fake_host import FakeHost, failure, installed_model
+from support.fake_host import GIB, FakeHost, failure, installed_model
 from support.screens import check_golden, drawn, shows, until
 
 SIZES = [(80, 24), (120, 40)]
+ENTRIES = ShippedCatalogue().entries()
+M1_MAX = find_chip("M1 Max")
 REPLY = """Merge sort splits the list in two, sorts each half, and merges them:
 
 1. A list of one element is sorted.
@@ -129,10 +137,23 @@ async def test_no_daemon(size: tuple[int, int]) -> None:
         check_golden(name("no-daemon", size), drawn(stand.app))
 
 
+class Shipped(FakeCatalog):
+    """Knows the models that ship, and nothing else."""
+
+    def shipped(self) -> tuple[CatalogEntry, ...]:
+        return ENTRIES
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_no_model(size: tuple[int, int]) -> None:
-    async with chat_app(FakeHost(), size, wait=False) as stand:
-        await shows(stand.pilot, "3 largest")
+    async def memory() -> MemoryState:
+        return MemoryState("unified", 25 * GIB, 25 * GIB, "Metal's own limit on this Mac", Placement.UNIFIED)
+
+    async def chip() -> Chip:
+        return M1_MAX
+
+    async with chat_app(FakeHost(), size, wait=False, catalog=Shipped(), memory=memory, chip=chip) as stand:
+        await shows(stand.pilot, "tok/s")
 
         check_golden(name("no-model", size), drawn(stand.app))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from textual.content import Content
 from textual.widgets import Input, OptionList
 
 from llmhub.core.errors import FailureKind, LLMHubError
-from llmhub.core.memory import MemoryState
+from llmhub.core.memory import MemoryState, Placement, planned_bytes
 from llmhub.core.models import ModelDetails
 from llmhub.ui.screens.details import DetailsScreen
 from llmhub.ui.screens.models import ModelsScreen
@@ -246,6 +247,51 @@ async def test_four_hundred_models_are_searched_at_once() -> None:
         await stand.press("enter")
 
         assert answers == ["hf.co/a/Model-449-GGUF:Q4_K_M"]
+
+
+async def test_what_does_not_fit_is_marked_in_words_and_what_does_has_its_sign() -> None:
+    for size in ((80, 24), (120, 40)):
+        async with models_mode(size=size) as stand:
+            await pick(stand)
+            lines = drawn(stand.app).splitlines()
+
+            assert any("llama3.1:70b" in line and "✗ does not fit" in line for line in lines)
+            assert any("qwen3:8b" in line and "✓ fits" in line for line in lines)
+            assert not any("gpt-oss:120b-cloud" in line and "fit" in line for line in lines)
+
+
+async def test_what_does_not_fit_is_dim_and_can_be_chosen_all_the_same() -> None:
+    async with models_mode() as stand:
+        answers = await pick(stand)
+        await stand.type("70b")
+        await stand.pilot.pause()
+        chosen = stand.app.screen.query_one(OptionList)
+        line = chosen.get_option_at_index(0).prompt
+        assert isinstance(line, Content)
+        dim = stand.app.screen.get_visual_style("model-picker--dim")
+        assert any(span.style == dim and span.start < line.plain.index("llama") + 5 < span.end for span in line.spans)
+
+        await stand.press("enter")
+
+        assert answers == ["llama3.1:70b"]
+
+
+async def test_the_gauge_calls_unified_memory_by_what_limits_it() -> None:
+    async def unified() -> MemoryState:
+        return MemoryState("unified", 25 * 2**30, 19 * 2**30, "Metal's own limit", Placement.UNIFIED)
+
+    async with models_mode(memory=unified) as stand:
+        assert "GPU ▓▓░░░░░░ 6.0/25.0 GiB" in drawn(stand.app).splitlines()[0]
+
+
+async def test_on_a_processor_the_gauge_is_the_share_that_models_can_have() -> None:
+    installed = 32 * 2**30
+
+    async def own() -> MemoryState:
+        return MemoryState("RAM", planned_bytes(installed), 12 * 2**30, "the system's memory")
+
+    async with models_mode(memory=own) as stand:
+        assert "RAM ▓▓▓▓▓░░░ 16.8/28.8 GiB" in drawn(stand.app).splitlines()[0]
 
 
 # -- details --------------------------------------------------------------------------------------

@@ -51,6 +51,9 @@ class Welcome(Widget, can_focus=True):
 
     view: reactive[WelcomeView] = reactive(WelcomeView(), layout=False)
 
+    _first_choice = 0
+    """The line that the first choice is drawn on: long lines before it are wrapped."""
+
     @dataclass
     class Chosen(Message):
         """A choice was made."""
@@ -74,9 +77,11 @@ class Welcome(Widget, can_focus=True):
         rows += [Content(line) for line in view.lines]
         if view.choices:
             rows.append(Content(""))
+        width = max(1, self.content_size.width)
+        self._first_choice = sum(row.get_height({}, width) for row in rows)
         words = [f" {choice.key} {choice.words}" for choice in view.choices]
         ends = [cell_len(f"{line}   {choice.note}") for line, choice in zip(words, view.choices, strict=True)]
-        has_notes = max(ends, default=0) <= self.content_size.width  # a note that is wrapped would look like a choice
+        has_notes = max(ends, default=0) <= width  # a note that is wrapped would look like a choice
         for choice in view.choices:
             note = (f"   {choice.note}", dim) if choice.note and has_notes else ""
             rows.append(Content.assemble((f" {choice.key} ", key_style), choice.words, note))
@@ -95,7 +100,6 @@ class Welcome(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click on a choice's line chooses it."""
-        first = (2 if self.view.title else 0) + len(self.view.lines) + 1
-        at = event.y - self.gutter.top - first
+        at = event.y - self.gutter.top - self._first_choice
         if 0 <= at < len(self.view.choices):
             self.post_message(self.Chosen(self.view.choices[at].key))
