@@ -188,6 +188,20 @@ async def test_two_caches_are_explained_before_a_load_and_both_figures_are_told_
         )
 
 
+async def test_an_older_daemon_s_figure_is_called_an_estimate() -> None:
+    host = sketch_models()
+    host.version = "0.24.0"
+    host.residents = [LoadedModel("gpt-oss:20b", 12 * GIB, 12 * GIB, context_tokens=8192)]
+    async with models_mode(host, size=(110, 40), **on_the_mac(host)) as stand:
+        assert "· ollama ps of 0.24.0 tells an estimate of its own" in drawn(stand.app)
+        assert "it holds" not in drawn(stand.app)
+
+        host.residents = []
+        await stand.look()
+
+        assert "0.24.0 tells" not in drawn(stand.app)
+
+
 # -- what is not known ------------------------------------------------------------------------------
 
 

@@ -263,6 +263,14 @@ class Advisor:
         state = sized.state(Setup(loaded.context_tokens, self.kv_type))
         return state.full_bytes if state is not None else 0
 
+    @property
+    def estimates_words(self) -> str:
+        """Why an older daemon's figures of loaded models are others than ours, a clause; empty where they compare."""
+        info = self._state().info
+        if info is None or not info.version or counts_its_buffers(info.version):
+            return ""
+        return f"ollama ps of {info.version} tells an estimate of its own: buffers are added up from 0.30 on"
+
     @staticmethod
     def _is_wanted(known: _Known | None) -> bool:
         return known is None or (known.sized is None and 0 < known.tries < MOST_TRIES)

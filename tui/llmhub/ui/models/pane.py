@@ -32,6 +32,8 @@ class PaneView:
     now: datetime
     left_out_bytes: int = 0
     """What the daemon leaves out of what it says the loaded model holds."""
+    daemon_words: str = ""
+    """Why the daemon's figures of what is loaded are others than ours, where it is an older one."""
 
 
 def pane_lines(view: PaneView, width: int, height: int) -> list[Line]:
@@ -46,6 +48,8 @@ def pane_lines(view: PaneView, width: int, height: int) -> list[Line]:
         return lines[:height]
     lines += [*_sum(report.verdict, width), _setup(report, width, with_speed=height < ROOMY), _verdict(report)]
     notes = [note for note in report.notes if not (view.left_out_bytes and note.startswith("ollama ps"))]
+    if view.row.loaded is not None and view.daemon_words:
+        notes.insert(0, one_line(view.daemon_words))
     if height < ROOMY:
         resting = view.row.loaded is None and view.row.job is None
         remark = f"· {notes[0]}" if resting and notes else where if not resting else f"{where} · {on_disk}"

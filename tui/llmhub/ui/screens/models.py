@@ -232,7 +232,7 @@ class ModelsScreen(Screen[None]):
             return
         report = hub.advisor.report(row.name, self._sized_for)
         left_out = hub.advisor.left_out_bytes(row.loaded) if row.loaded is not None else 0
-        pane.view = PaneView(row, report, hub.state.installed, self._now(), left_out)
+        pane.view = PaneView(row, report, hub.state.installed, self._now(), left_out, hub.advisor.estimates_words)
 
     def _pulls_changed(self) -> None:
         if not self.is_mounted or not self.is_current or self.hub is None:
