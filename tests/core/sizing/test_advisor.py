@@ -186,6 +186,7 @@ async def test_a_report_is_kept_until_something_changes_that_it_was_made_of() ->
     stand.memory = replace(MAC, free_bytes=2 * GIB)
     assert stand.advisor.report("qwen3:8b").verdict.kind is VerdictKind.FITS_IF_FREED
     stand.memory = MAC
+    assert stand.advisor.report("qwen3:8b").speed.per_s is None
     speeds["registry.ollama.ai/library/qwen3:8b"] = measured(47.2, "measured here")
     assert stand.advisor.report("qwen3:8b").speed.per_s == 47.2
     corrections["qwen3:8b"] = GIB
@@ -218,6 +219,24 @@ async def test_a_model_that_is_loaded_changes_the_verdicts_of_the_others() -> No
     assert verdict.to_unload == (Holder("qwen3:8b", 6 * GIB),)
     own = stand.advisor.report("qwen3:8b").verdict
     assert (own.kind, own.own_bytes) == (VerdictKind.FITS, 6 * GIB)
+
+
+async def test_a_loaded_model_is_never_told_to_leave_for_itself() -> None:
+    host = three()
+    host.residents = [
+        LoadedModel("qwen3:32b", 20 * GIB, 20 * GIB, context_tokens=2048),
+        LoadedModel("qwen3:8b", 4 * GIB, 4 * GIB, context_tokens=2048),
+    ]
+    stand = Stand(host)
+    stand.memory = replace(MAC, free_bytes=GIB)
+    await stand.look()
+
+    verdict = stand.advisor.report("qwen3:32b").verdict
+
+    assert verdict.kind is VerdictKind.FITS_IF_FREED
+    assert [holder.name for holder in verdict.to_unload] == ["qwen3:8b"]
+    eight = stand.advisor.report("qwen3:8b", 16_384).verdict
+    assert [holder.name for holder in eight.to_unload] == ["qwen3:32b"]
 
 
 async def test_a_name_in_another_spelling_is_the_same_model() -> None:
