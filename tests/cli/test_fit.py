@@ -14,6 +14,7 @@ from llmhub.core.catalog import CatalogEntry, CatalogError, Variant
 from llmhub.core.memory import GIB, MemoryState, Placement
 from llmhub.core.models import LoadedModel, ModelDetails
 from llmhub.core.places import Place, PlaceKind
+from llmhub.core.sizing.facts import EngineSettings
 from llmhub.core.sizing.predictions import Basis, Prediction, PredictionBook
 from support.booking import a_turn
 from support.commands import Commands, SimWorld
@@ -273,7 +274,7 @@ def test_what_the_model_itself_holds_counts_as_free(llmhub: Commands, around: Su
 def test_on_an_imagined_machine_nothing_is_loaded_and_nothing_was_measured(
     llmhub: Commands, around: Surroundings
 ) -> None:
-    around.kv_type = "q8_0"
+    around.engine = EngineSettings("q8_0")
     llmhub.host = daemon("qwen2.5:32b", "llama3.1:8b")
     llmhub.host.loaded_as("llama3.1:8b", 6 * GIB)
     llmhub.host.loaded_as("qwen2.5:32b", 22 * GIB)
@@ -418,11 +419,26 @@ def test_what_the_daemon_runs_with_one_slot_is_sized_as_asked_and_said(
 
 
 def test_the_daemons_own_cache_type_is_taken_unless_another_is_given(llmhub: Commands, around: Surroundings) -> None:
-    around.kv_type = "q8_0"
+    around.engine = EngineSettings("q8_0")
     llmhub.host = daemon("llama3.1:8b")
 
     assert llmhub("fit", "llama3.1:8b", "--json").json["kv_type"] == "q8_0"
     assert llmhub("fit", "llama3.1:8b", "--kv", "f16", "--json").json["kv_type"] == "f16"
+
+
+def test_the_daemons_own_slots_and_attention_are_taken_unless_others_are_given(
+    llmhub: Commands, around: Surroundings
+) -> None:
+    llmhub.host = daemon("llama3.1:8b")
+    plain = llmhub("fit", "llama3.1:8b", "--json").json
+    around.engine = EngineSettings(parallel=4, flash_attention=False)
+
+    four = llmhub("fit", "llama3.1:8b", "--json").json
+    one = llmhub("fit", "llama3.1:8b", "--parallel", "1", "--flash-attention", "on", "--json").json
+
+    assert (four["parallel"], four["state_bytes"]) == (4, 4 * plain["state_bytes"])
+    assert four["compute_bytes"] > plain["compute_bytes"]
+    assert one == plain
 
 
 # -- another quantization ---------------------------------------------------------------------------

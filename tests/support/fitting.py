@@ -12,7 +12,7 @@ from llmhub.bootstrap import World
 from llmhub.core.catalog import CatalogEntry, CatalogError, SearchHit, Variant
 from llmhub.core.memory import GIB, MemoryState, MemoryTerm, Placement
 from llmhub.core.models import InstalledModel, ModelDetails
-from llmhub.core.sizing.facts import ModelFacts
+from llmhub.core.sizing.facts import EngineSettings, ModelFacts
 from llmhub.core.sizing.speeds import Chip
 from llmhub.machine.chips import find_chip
 from support.commands import SimWorld
@@ -111,7 +111,7 @@ class Surroundings:
     catalog: ListedCatalog
     memory: MemoryState | None = M1_MAX
     chip: Chip | None = None
-    kv_type: str = "f16"
+    engine: EngineSettings = field(default_factory=EngineSettings)
 
 
 @pytest.fixture
@@ -125,13 +125,13 @@ def around(monkeypatch: pytest.MonkeyPatch) -> Surroundings:
     async def chip(_world: World) -> Chip | None:
         return given.chip
 
-    async def kv_type(_world: World) -> str:
-        return given.kv_type
+    async def engine(_world: World) -> EngineSettings:
+        return given.engine
 
     monkeypatch.setattr(World, "memory", memory)
     monkeypatch.setattr(SimWorld, "catalog", given.catalog)
     monkeypatch.setattr("llmhub.bootstrap.sizing.chip_here", chip)
-    monkeypatch.setattr("llmhub.bootstrap.sizing.kv_type_here", kv_type)
+    monkeypatch.setattr("llmhub.bootstrap.sizing.engine_here", engine)
     monkeypatch.setenv("COLUMNS", "80")
     return given
 

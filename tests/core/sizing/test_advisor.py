@@ -14,6 +14,8 @@ from llmhub.core.memory import GIB, MemoryState, Placement
 from llmhub.core.models import DaemonInfo, LoadedModel
 from llmhub.core.places import THIS_MACHINE
 from llmhub.core.sizing.advisor import Advisor, counts_its_buffers
+from llmhub.core.sizing.facts import EngineSettings
+from llmhub.core.sizing.families import family_of
 from llmhub.core.sizing.speed import measured
 from llmhub.core.sizing.speeds import Speed
 from llmhub.core.sizing.verdicts import Holder, VerdictKind
@@ -195,11 +197,11 @@ async def test_a_report_is_kept_until_something_changes_that_it_was_made_of() ->
     assert first.need is not None
     assert corrected.need.total_bytes == first.need.total_bytes + GIB
     corrections["qwen3:8b"] = 0
-    stand.advisor.kv_type = "q8_0"
+    stand.advisor.engine = EngineSettings("q8_0")
     smaller = stand.advisor.report("qwen3:8b")
     assert smaller.need is not None
     assert smaller.need.kv_bytes < first.need.kv_bytes
-    stand.advisor.kv_type = "f16"
+    stand.advisor.engine = EngineSettings()
     stand.advisor.chip = M1_MAX
     speeds.clear()
     assert stand.advisor.report("qwen3:8b").speed.per_s is not None
@@ -353,3 +355,21 @@ async def test_on_a_card_what_lies_on_the_card_counts() -> None:
 )
 def test_daemons_count_their_buffers_from_0_30_on(version: str, counts: bool) -> None:
     assert counts_its_buffers(version) is counts
+
+
+async def test_slots_and_attention_of_the_daemon_count_but_not_for_models_that_get_one_slot() -> None:
+    stand = Stand(three())
+    await stand.look()
+    plain = stand.advisor.report("qwen3:8b").need
+
+    stand.advisor.engine = EngineSettings(parallel=4, flash_attention=False)
+    four = stand.advisor.report("qwen3:8b").need
+
+    assert plain is not None
+    assert four is not None
+    assert four.kv_bytes == 4 * plain.kv_bytes
+    assert four.compute_bytes > plain.compute_bytes
+    assert EngineSettings(parallel=4).setup(8192, one_slot=True).parallel == 1
+    assert [family_of(name).one_slot for name in ("lfm2", "qwen35moe", "nemotron_h_moe", "qwen3", "llama")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip

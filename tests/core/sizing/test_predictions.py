@@ -13,7 +13,7 @@ import pytest
 from llmhub.core.memory import GIB, Placement
 from llmhub.core.models import DaemonInfo, InstalledModel, LoadedModel, Tensor
 from llmhub.core.sizing.assess import SizedModel, understood
-from llmhub.core.sizing.facts import ModelFacts, Setup
+from llmhub.core.sizing.facts import EngineSettings, ModelFacts, Setup
 from llmhub.core.sizing.predictions import Basis, Prediction, PredictionBook
 from llmhub.core.sizing.reality import LoadChecks, expected
 from llmhub.core.sizing.weights import Weights
@@ -84,7 +84,9 @@ def many(*measured: int, **changes: Any) -> PredictionBook:
 def test_every_size_that_a_real_daemon_reported_is_expected_within_a_thousandth(row: dict[str, Any]) -> None:
     sized = sized_model(row["model"], row["quant"])
 
-    said = expected(sized, load_of(row["size"], context=row["context"]), kv_type=row["kv"], placement=Placement.CPU)
+    said = expected(
+        sized, load_of(row["size"], context=row["context"]), engine=EngineSettings(row["kv"]), placement=Placement.CPU
+    )
 
     assert said is not None
     assert said.basis is Basis.CPU
@@ -96,7 +98,9 @@ def test_with_the_forgotten_cache_gpt_oss_would_be_a_fifth_off() -> None:
     row = next(row for row in PS_SIZES["rows"] if row["model"] == "gpt-oss-20b" and row["context"] == 131072)
     sized = sized_model(row["model"], row["quant"])
 
-    said = expected(sized, load_of(row["size"], context=row["context"]), kv_type="f16", placement=Placement.CPU)
+    said = expected(
+        sized, load_of(row["size"], context=row["context"]), engine=EngineSettings(), placement=Placement.CPU
+    )
 
     assert said is not None
     assert said.left_out_bytes == 3 * GIB
@@ -112,7 +116,7 @@ def test_all_on_a_card_the_table_stays_with_the_host_unless_it_is_the_output_too
         tied: expected(
             understood(replace(shape, groups=Weights(800 * MIB, 200 * MIB, is_tied=tied))),
             load_of(GIB, vram=GIB),
-            kv_type="f16",
+            engine=EngineSettings(),
             placement=Placement.CARD,
         )
         for tied in (True, False)
@@ -153,7 +157,7 @@ def test_all_on_a_card_the_table_stays_with_the_host_unless_it_is_the_output_too
 def test_what_cannot_be_compared_exactly_is_kept_apart_with_its_reason(
     sized: SizedModel, loaded: LoadedModel, placement: Placement | None, why: str
 ) -> None:
-    said = expected(sized, loaded, kv_type="f16", placement=placement)
+    said = expected(sized, loaded, engine=EngineSettings(), placement=placement)
 
     assert said is not None
     assert (said.basis, said.why) == (Basis.APART, why)
@@ -171,12 +175,13 @@ def test_what_cannot_be_compared_exactly_is_kept_apart_with_its_reason(
 def test_without_insides_context_or_cache_type_nothing_is_expected(
     sized: SizedModel | None, loaded: LoadedModel, kv_type: str
 ) -> None:
-    assert expected(sized, loaded, kv_type=kv_type, placement=Placement.CPU) is None
+    assert expected(sized, loaded, engine=EngineSettings(kv_type), placement=Placement.CPU) is None
 
 
 def test_a_context_below_the_engines_least_is_sized_as_the_engine_runs_it() -> None:
     said = [
-        expected(LLAMA, load_of(GIB, context=context), kv_type="f16", placement=Placement.CPU) for context in (64, 256)
+        expected(LLAMA, load_of(GIB, context=context), engine=EngineSettings(), placement=Placement.CPU)
+        for context in (64, 256)
     ]
 
     assert said[0] == said[1] is not None
@@ -197,7 +202,7 @@ class Daemon:
             book or PredictionBook(),
             machine_id="here",
             sized=lambda _: self.sized,
-            kv_type=lambda: "f16",
+            engine=EngineSettings,
             placement=lambda: Placement.CPU,
             now=lambda: NOW,
             keep=self.kept.append,

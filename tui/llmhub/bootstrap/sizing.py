@@ -12,11 +12,16 @@ from llmhub.core.places import THIS_MACHINE
 if TYPE_CHECKING:
     from llmhub.bootstrap.world import World
     from llmhub.core.memory import MemoryState
-    from llmhub.core.sizing.facts import ModelFacts
+    from llmhub.core.sizing.facts import EngineSettings, ModelFacts
     from llmhub.core.sizing.speeds import Chip
 
 KV_TYPE = "OLLAMA_KV_CACHE_TYPE"
+FLASH_ATTENTION = "OLLAMA_FLASH_ATTENTION"
+PARALLEL = "OLLAMA_NUM_PARALLEL"
 DEFAULT_KV_TYPE = "f16"
+MOST_SLOTS = 256
+_OFF = {"0", "f", "false"}
+"""What Go takes for false."""
 
 
 async def chip_here(world: World) -> Chip | None:
@@ -34,21 +39,32 @@ async def chip_here(world: World) -> Chip | None:
     return await asyncio.to_thread(found)
 
 
-async def kv_type_here(world: World) -> str:
-    """The type of the daemon's KV cache, as far as its settings can be seen; its default where they cannot."""
+async def engine_here(world: World) -> EngineSettings:
+    """How the daemon runs models, as far as its settings can be seen; its defaults where they cannot."""
+    from llmhub.core.sizing.facts import EngineSettings
+
     if world.demo or world.host.place != THIS_MACHINE:
-        return DEFAULT_KV_TYPE
+        return EngineSettings()
     from llmhub.machine.daemon_settings import daemon_settings
 
-    return kv_type_of(await asyncio.to_thread(daemon_settings, world.environ))
+    return engine_of(await asyncio.to_thread(daemon_settings, world.environ))
 
 
-def kv_type_of(settings: Mapping[str, str]) -> str:
-    """The KV type of the daemon's variables; its default for one that no engine knows."""
-    from llmhub.core.sizing.blocks import KV_TYPES
+def engine_of(settings: Mapping[str, str]) -> EngineSettings:
+    """From the daemon's variables; its defaults for what no daemon would take.
 
-    told = settings.get(KV_TYPE, "").lower()
-    return told if told in KV_TYPES else DEFAULT_KV_TYPE
+    Without flash attention a daemon keeps to f16, whatever type was asked for.
+    """
+    from llmhub.core.sizing.blocks import KV_TYPES, QUANTIZED_KV
+    from llmhub.core.sizing.facts import EngineSettings
+
+    kv_type = settings.get(KV_TYPE, "").lower()
+    flash = settings.get(FLASH_ATTENTION, "").lower() not in _OFF
+    if kv_type not in KV_TYPES or (kv_type in QUANTIZED_KV and not flash):
+        kv_type = DEFAULT_KV_TYPE
+    told = settings.get(PARALLEL, "")
+    slots = int(told) if told.isascii() and told.isdigit() and 0 < int(told) <= MOST_SLOTS else 1
+    return EngineSettings(kv_type, slots, flash)
 
 
 async def imagined_here(

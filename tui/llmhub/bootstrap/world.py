@@ -100,7 +100,7 @@ class World:
 
     def _prepare(self) -> list[LLMHubError]:
         """Make the folders, and a log where there is none: Python writes to the terminal what nobody takes."""
-        problems = list(self.places.make())
+        problems: list[LLMHubError] = [*self.places.make()]
         if not logging.getLogger().handlers:
             from llmhub.settings.logs import start_log
 
@@ -143,7 +143,7 @@ class World:
         """
         await self.__aenter__()
         await asyncio.to_thread(self._load)
-        from llmhub.bootstrap.sizing import kv_type_here
+        from llmhub.bootstrap.sizing import engine_here
         from llmhub.core.hub import Services
 
         self.found_themes = await asyncio.to_thread(self.themes)
@@ -154,7 +154,7 @@ class World:
             registry=self.registry,
             catalog=self.catalog,
             chip=self.chip,
-            kv_type=await kv_type_here(self),
+            engine=await engine_here(self),
             ledger=ledger,
             chats=await self.chats(),
             memory=self.memory,

@@ -15,6 +15,7 @@ from llmhub.core.names import name_key
 from llmhub.core.sizing.advisor import counts_its_buffers
 from llmhub.core.sizing.assess import SizedModel, understood
 from llmhub.core.sizing.details import facts_of_details
+from llmhub.core.sizing.facts import EngineSettings
 from llmhub.core.sizing.predictions import Prediction
 from llmhub.core.sizing.reality import Expected, LoadChecks, expected
 from llmhub.core.watch import HostState
@@ -34,7 +35,7 @@ class Looks:
         self._kept: list[Prediction] = []
         self._sized: dict[str, SizedModel] = {}
         self._state = HostState()
-        self._kv_type = ""
+        self._engine = EngineSettings()
         self._placement: Placement | None = None
         self._checks: LoadChecks | None = None
 
@@ -43,7 +44,7 @@ class Looks:
         with contextlib.suppress(BackendError):
             if await self._is_compared() and await self._learn(loaded.name):
                 sized = self._sized.get(name_key(loaded.name))
-                return expected(sized, loaded, kv_type=self._kv_type, placement=self._placement)
+                return expected(sized, loaded, engine=self._engine, placement=self._placement)
         return None
 
     async def look(self, name: str) -> Expected | None:
@@ -78,10 +79,10 @@ class Looks:
             info = await self._world.host.info()
             self._state = HostState(looked=True, info=info)
             if counts_its_buffers(info.version):
-                from llmhub.bootstrap.sizing import kv_type_here
+                from llmhub.bootstrap.sizing import engine_here
 
                 self._state = HostState(looked=True, info=info, installed=await self._world.host.installed())
-                self._kv_type = await kv_type_here(self._world)
+                self._engine = await engine_here(self._world)
                 memory = await self._world.memory()
                 self._placement = memory.placement if memory is not None else None
         return self._state.info is not None and counts_its_buffers(self._state.info.version)
@@ -94,7 +95,7 @@ class Looks:
                 self._world.predictions.of_machine(machine_id),
                 machine_id=machine_id,
                 sized=lambda name: self._sized.get(name_key(name)),
-                kv_type=lambda: self._kv_type,
+                engine=lambda: self._engine,
                 placement=lambda: self._placement,
                 now=lambda: datetime.now(UTC),
                 keep=self._kept.append,

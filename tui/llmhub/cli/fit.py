@@ -39,7 +39,12 @@ _MOST_SLOTS = 256
     metavar="TYPE",
     help=f"Type of the KV cache: {', '.join(KV_TYPES)}. The daemon's own unless given, else f16.",
 )
-@click.option("--parallel", type=click.IntRange(1, _MOST_SLOTS), default=1, metavar="N", help="Slots, each with --ctx.")
+@click.option(
+    "--parallel",
+    type=click.IntRange(1, _MOST_SLOTS),
+    metavar="N",
+    help="Slots, each with --ctx. As the daemon has them unless given, else 1.",
+)
 @click.option(
     "--batch",
     type=click.IntRange(1, _MOST_TOKENS),
@@ -49,8 +54,7 @@ _MOST_SLOTS = 256
 @click.option(
     "--flash-attention",
     type=click.Choice(("on", "off")),
-    default="on",
-    help="On, as the daemon has it, unless told off.",
+    help="As the daemon has it unless given, else on.",
 )
 @click.option("--quant", metavar="NAME", help="Another quantization of the same model, such as Q8_0.")
 @click.option(
@@ -71,9 +75,9 @@ def fit(
     model: str | None,
     ctx: int | None,
     kv: str | None,
-    parallel: int,
+    parallel: int | None,
     batch: int | None,
-    flash_attention: str,
+    flash_attention: str | None,
     quant: str | None,
     memory: int | None,
     ram: int | None,
@@ -96,7 +100,7 @@ def fit(
                 kv_type=kv,
                 parallel=parallel,
                 batch=batch,
-                flash_attention=flash_attention == "on",
+                flash_attention=None if flash_attention is None else flash_attention == "on",
                 quantization=quant,
                 memory_bytes=memory,
                 ram_bytes=ram,

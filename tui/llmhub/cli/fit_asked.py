@@ -21,9 +21,9 @@ class FitAsked:
     """`None` where a file alone is named."""
     context: int | None = None
     kv_type: str | None = None
-    parallel: int = 1
+    parallel: int | None = None
     batch: int | None = None
-    flash_attention: bool = True
+    flash_attention: bool | None = None
     quantization: str | None = None
     memory_bytes: int | None = None
     ram_bytes: int | None = None

@@ -17,7 +17,7 @@ from llmhub.core.models import InstalledModel
 from llmhub.core.names import name_key
 from llmhub.core.sizing.advisor import Advisor
 from llmhub.core.sizing.assess import SizedModel, with_room
-from llmhub.core.sizing.facts import Setup
+from llmhub.core.sizing.facts import EngineSettings, Setup
 from llmhub.core.sizing.predictions import Basis
 from llmhub.core.sizing.speeds import Chip, Speed
 from llmhub.core.sizing.verdicts import Holder
@@ -33,7 +33,7 @@ class Machine:
 
     memory: MemoryState | None
     chip: Chip | None
-    kv_type: str
+    engine: EngineSettings
     """Of the daemon there, as far as it is known."""
 
 
@@ -43,10 +43,10 @@ async def machine_for(world: World, asked: FitAsked) -> Machine:
     Raises:
         MisuseError: a chip that is not in the table, or a machine whose memory is not clear.
     """
-    from llmhub.bootstrap.sizing import DEFAULT_KV_TYPE, chip_here, imagined_here, kv_type_here
+    from llmhub.bootstrap.sizing import chip_here, engine_here, imagined_here
 
     if not asked.is_imagined:
-        return Machine(await world.memory(), await chip_here(world), await kv_type_here(world))
+        return Machine(await world.memory(), await chip_here(world), await engine_here(world))
     try:
         memory, chip = await imagined_here(asked.memory_bytes, asked.chip, asked.ram_bytes)
     except LLMHubError as error:
@@ -55,7 +55,7 @@ async def machine_for(world: World, asked: FitAsked) -> Machine:
     if chip is None and memory.placement is Placement.UNIFIED:
         # nobody said how a file is loaded there: read in, as the daemon does without a GPU, is never less than mapped
         memory = replace(memory, placement=Placement.CPU)
-    return Machine(memory, chip, DEFAULT_KV_TYPE)
+    return Machine(memory, chip, EngineSettings())
 
 
 class Daemon:
@@ -93,7 +93,7 @@ class Daemon:
             spawn=looks.append,
             default_context=self._world.config.chat_context,
         )
-        advisor.kv_type = self._machine.kv_type
+        advisor.engine = self._machine.engine
         advisor.looked()
         await asyncio.gather(*looks)
         self._advisor = advisor

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from llmhub.cli.fit_asked import FitAsked, MisuseError
-from llmhub.cli.fit_machine import Daemon, machine_for
+from llmhub.cli.fit_machine import Daemon, Machine, machine_for
 from llmhub.cli.fit_model import INSTALLED, Subject, subject_for
 from llmhub.core.errors import LLMHubError
 from llmhub.core.models import context_to_ask
 from llmhub.core.sizing.assess import assess, refused
+from llmhub.core.sizing.blocks import QUANTIZED_KV
 from llmhub.core.sizing.facts import Setup
+from llmhub.core.sizing.families import family_of
 from llmhub.core.sizing.report import FitReport
 from llmhub.core.sizing.speeds import Speed
 from llmhub.core.sizing.ways import Ways, ways_of
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from llmhub.bootstrap import World
 
 NO_CHIP = Speed(None, None, None, None, None, "not known without a chip; name it: --chip")
-_ONE_SLOT = ("qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h", "mllama")
-"""Architectures that Ollama gives one slot whatever is set (memory-sizing.md, a6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,17 @@ async def fit_for(world: World, asked: FitAsked) -> Fitted:
         LLMHubError: a file that cannot be read.
     """
     machine = await machine_for(world, asked)
-    kv_type = asked.kv_type or machine.kv_type
-    setup = Setup(1, kv_type, asked.parallel, asked.batch, asked.flash_attention)
+    setup = _setup(asked, machine)
     if (why := refused(setup)) is not None:
         raise MisuseError(
             why[:1].upper() + why[1:],
-            f"--kv {kv_type} --flash-attention {'on' if asked.flash_attention else 'off'}",
+            f"--kv {setup.kv_type} --flash-attention {'on' if setup.flash_attention else 'off'}",
             "leave --flash-attention on, or take --kv f16",
         )
     daemon = Daemon(world, machine, is_real=not asked.is_imagined)
     subject = await subject_for(world, asked, daemon)
+    if asked.parallel is None and subject.sized is not None and subject.sized.one_slot:
+        setup = replace(setup, parallel=1)
     setup = replace(setup, context=_context(world, asked, subject))
     correction = 0
     if subject.origin == INSTALLED:
@@ -97,6 +98,16 @@ async def fit_for(world: World, asked: FitAsked) -> Fitted:
     )
 
 
+def _setup(asked: FitAsked, machine: Machine) -> Setup:
+    """As the daemon would run it, but for what was asked; the context comes with the model."""
+    engine = machine.engine
+    flash = engine.flash_attention if asked.flash_attention is None else asked.flash_attention
+    kv_type = asked.kv_type or engine.kv_type
+    if asked.kv_type is None and kv_type in QUANTIZED_KV and not flash:
+        kv_type = "f16"  # as the daemon does
+    return Setup(1, kv_type, asked.parallel or engine.parallel, asked.batch, flash)
+
+
 def _context(world: World, asked: FitAsked, subject: Subject) -> int:
     """The context that is sized: what was asked, even beyond the trained one (a note says what becomes of it)."""
     if asked.context is not None:
@@ -112,6 +123,6 @@ def _context(world: World, asked: FitAsked, subject: Subject) -> int:
 
 
 def _slot_notes(report: FitReport) -> tuple[str, ...]:
-    if report.setup.parallel > 1 and (report.architecture or "").startswith(_ONE_SLOT):
+    if report.setup.parallel > 1 and family_of(report.architecture or "").one_slot:
         return ("Ollama runs this kind of model with one slot, whatever OLLAMA_NUM_PARALLEL says",)
     return ()

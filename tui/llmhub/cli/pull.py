@@ -86,7 +86,7 @@ async def checked(world: World, console: Console, name: str) -> PullCheck:
     Raises:
         BackendError: the daemon does not answer; nothing was looked up then.
     """
-    from llmhub.bootstrap.sizing import kv_type_here
+    from llmhub.bootstrap.sizing import engine_here
     from llmhub.core.pull_check import Surroundings, held_bytes
     from llmhub.core.pulling import look_up
     from llmhub.core.sizing.verdicts import Holder
@@ -100,7 +100,7 @@ async def checked(world: World, console: Console, name: str) -> PullCheck:
             tuple(Holder(one.name, held_bytes(one, memory)) for one in loaded),
             frozenset(name_key(one.name) for one in installed),
             await world.models_folder(),
-            await kv_type_here(world),
+            await engine_here(world),
             world.config.chat_context,
         )
 

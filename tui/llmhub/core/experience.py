@@ -55,7 +55,7 @@ class Experience:
             predictions.of_machine(machine_id),
             machine_id=machine_id,
             sized=lambda name: advisor().sized(name),
-            kv_type=lambda: advisor().kv_type,
+            engine=lambda: advisor().engine,
             placement=self._placement,
             now=now,
             keep=keep,

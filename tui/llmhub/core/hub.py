@@ -36,6 +36,7 @@ from llmhub.core.pulling import Pulling
 from llmhub.core.reconcile import Reconciler
 from llmhub.core.sizing.advisor import Advisor
 from llmhub.core.sizing.disk import ModelsFolder
+from llmhub.core.sizing.facts import EngineSettings
 from llmhub.core.sizing.predictions import Prediction, PredictionBook
 from llmhub.core.sizing.speeds import Chip
 from llmhub.core.totals import Totals
@@ -87,7 +88,7 @@ class Services:
     """What can be pulled and what is in it; `None` where nothing is looked up."""
     chip: Callable[[], Awaitable[Chip | None]] | None = None
     """What models run on here, from the table of chips; `None` where nobody can say. Asked once."""
-    kv_type: str = "f16"
+    engine: EngineSettings = field(default_factory=EngineSettings)
     """Type of the daemon's KV cache, as far as its settings can be seen from here."""
     models_folder: Callable[[], Awaitable[ModelsFolder | None]] | None = None
     """Where the daemon keeps its models; `None` where nothing of its disk can be seen from here."""
@@ -188,7 +189,7 @@ class Hub:
             measured=self.experience.speed,
             correction=self.experience.correction_bytes,
         )
-        self.advisor.kv_type = services.kv_type
+        self.advisor.engine = services.engine
         self.first_models = FirstModels(services.catalog.shipped if services.catalog is not None else None)
         """What is offered where the daemon has no model."""
         self._chip_wanted = True
@@ -298,7 +299,7 @@ class Hub:
             self.advisor.holders(),
             frozenset(name_key(model.name) for model in self.state.installed),
             await services.models_folder() if services.models_folder is not None else None,
-            self.advisor.kv_type,
+            self.advisor.engine,
             services.default_context,
         )
 

@@ -7,7 +7,7 @@ warns and goes on (design.md, section 9). The words for all of it are made by `l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from llmhub.core.catalog import CatalogEntry, CatalogError, Variant
@@ -17,7 +17,7 @@ from llmhub.core.models import LoadedModel, context_to_ask
 from llmhub.core.names import name_key
 from llmhub.core.sizing.assess import SizedModel, assess, understood
 from llmhub.core.sizing.disk import DiskVerdict, ModelsFolder, disk_verdict
-from llmhub.core.sizing.facts import Setup
+from llmhub.core.sizing.facts import EngineSettings
 from llmhub.core.sizing.report import FitReport, LadderRow
 from llmhub.core.sizing.verdicts import HOST_RESERVE_BYTES, Holder, Verdict, VerdictKind, fewest
 
@@ -62,7 +62,7 @@ class Surroundings:
     """By `names.name_key`."""
     folder: ModelsFolder | None = None
     """`None` where the daemon is on another machine."""
-    kv_type: str = "f16"
+    engine: EngineSettings = field(default_factory=EngineSettings)
     default_context: int = 8192
 
 
@@ -197,7 +197,7 @@ def check_of(
     report = assess(
         name,
         sized,
-        Setup(_context(entry, sized, around), around.kv_type),
+        around.engine.setup(_context(entry, sized, around), one_slot=sized is not None and sized.one_slot),
         around.memory,
         holders=others,
         own_bytes=sum(holder.bytes for holder in around.holders if name_key(holder.name) == key),

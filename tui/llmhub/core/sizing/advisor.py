@@ -18,7 +18,7 @@ from llmhub.core.names import name_key
 from llmhub.core.ports import ModelHost
 from llmhub.core.sizing.assess import SizedModel, assess, understood
 from llmhub.core.sizing.details import facts_of_details
-from llmhub.core.sizing.facts import Setup
+from llmhub.core.sizing.facts import EngineSettings
 from llmhub.core.sizing.report import FitReport
 from llmhub.core.sizing.speeds import Chip, Speed
 from llmhub.core.sizing.verdicts import Holder
@@ -89,8 +89,8 @@ class Advisor:
     ) -> None:
         self.chip: Chip | None = None
         """What models run on, once it is known."""
-        self.kv_type = "f16"
-        """The daemon's `OLLAMA_KV_CACHE_TYPE`, as far as it is known."""
+        self.engine = EngineSettings()
+        """How the daemon runs every model, as far as it is known."""
         self._host = host
         self._state = state
         self._memory = memory
@@ -148,7 +148,7 @@ class Advisor:
         """
         state, model = self._state(), self.model(name)
         if model is None:
-            setup = Setup(self._context(None, None, context), self.kv_type)
+            setup = self.engine.setup(self._context(None, None, context))
             return assess(name, None, setup, self._memory(), why_unknown="it is not installed")
         return self._report(self._now(), model, state.resident(name), context, with_largest=with_largest)
 
@@ -172,8 +172,9 @@ class Advisor:
     ) -> FitReport:
         """From what is kept, where nothing has changed that it was made of."""
         known, key = self._known_of(model), self._key_of(model.name)
-        setup = Setup(self._context(model, known, context), self.kv_type)
         sized, measured = _sized(known), self._measured(key)
+        one_slot = sized is not None and sized.one_slot
+        setup = self.engine.setup(self._context(model, known, context), one_slot=one_slot)
         basis = (model, known, measured)
         kept = moment.reports.get((model.name, setup.context, with_largest))
         if kept is not None and kept.basis == basis and kept.correction_bytes == self._correction_of(model, kept.bytes):
@@ -213,7 +214,7 @@ class Advisor:
         """The machine as it is; the reports that were made for it, none when it has changed."""
         state = self._state()
         insides = tuple(self.sized(loaded.name) for loaded in state.loaded)
-        basis = (self._memory(), state.loaded, insides, state.info, self.chip, self.kv_type)
+        basis = (self._memory(), state.loaded, insides, state.info, self.chip, self.engine)
         if basis != self._moment.basis:
             held = tuple(
                 (self._key_of(loaded.name), Holder(loaded.name, self.held_bytes(loaded))) for loaded in state.loaded
@@ -260,7 +261,7 @@ class Advisor:
             return 0
         if info is None or not counts_its_buffers(info.version):
             return 0
-        state = sized.state(Setup(loaded.context_tokens, self.kv_type))
+        state = sized.state(self.engine.setup(loaded.context_tokens, one_slot=sized.one_slot))
         return state.full_bytes if state is not None else 0
 
     @property
@@ -296,7 +297,7 @@ class Advisor:
             return _Known(None, why_not="the daemon did not tell its insides", tries=tries)
         sized = understood(facts_of_details(details, model.size_bytes))
         for context in _EACH_BATCH:
-            sized.need(Setup(context, self.kv_type), Placement.CPU)
+            sized.need(self.engine.setup(context, one_slot=sized.one_slot), Placement.CPU)
         return _Known(sized, details.preset_context)
 
 

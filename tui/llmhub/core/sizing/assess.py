@@ -39,6 +39,11 @@ class SizedModel:
         """Whether a need can be worked out."""
         return self.shape is not None and self.weights is not None
 
+    @property
+    def one_slot(self) -> bool:
+        """Whether a daemon runs it with one slot, whatever is set."""
+        return self.shape is not None and self.shape.family.one_slot
+
     def need(self, setup: Setup, placement: Placement) -> Need | None:
         """What it takes; `None` when that cannot be said."""
         if self.shape is None or self.weights is None:
@@ -172,7 +177,9 @@ def assess(
         file_bytes=facts.file_bytes,
         download_bytes=download_bytes,
         context_trained=shape.context_trained,
-        largest_context=largest_context(shape, weights, asked, memory) if memory and with_largest else None,
+        largest_context=largest_context(shape, weights, asked, memory, correction_bytes)
+        if memory and with_largest
+        else None,
         speed=speed,
         ladder=ladder,
         notes=notes_of(need, shape, setup),

@@ -18,13 +18,15 @@ SMALLEST_BATCH = 512
 """What the daemon falls back to where a larger batch leaves no room."""
 
 
-def has_room(shape: ModelShape, weights: Weights, setup: Setup, memory: MemoryState) -> bool:
-    """Whether need and reserve are within the capacity."""
-    need = need_of(shape, weights, setup, memory.placement).total_bytes
+def has_room(shape: ModelShape, weights: Weights, setup: Setup, memory: MemoryState, correction_bytes: int = 0) -> bool:
+    """Whether need, what earlier loads took more, and reserve are within the capacity."""
+    need = need_of(shape, weights, setup, memory.placement).total_bytes + correction_bytes
     return need + reserve_of(need, memory) <= memory.capacity_bytes
 
 
-def largest_context(shape: ModelShape, weights: Weights, setup: Setup, memory: MemoryState) -> int:
+def largest_context(
+    shape: ModelShape, weights: Weights, setup: Setup, memory: MemoryState, correction_bytes: int = 0
+) -> int:
     """Tokens of one slot that fit into the capacity with its reserve, in steps of 256; 0 when none do.
 
     Never above what the model was trained for. A need never falls as the context grows, so halving finds it. An
@@ -34,7 +36,7 @@ def largest_context(shape: ModelShape, weights: Weights, setup: Setup, memory: M
     batch = SMALLEST_BATCH if setup.batch is None else setup.batch
 
     def fits(context: int) -> bool:
-        return has_room(shape, weights, replace(setup, context=context, batch=batch), memory)
+        return has_room(shape, weights, replace(setup, context=context, batch=batch), memory, correction_bytes)
 
     if fits(trained):
         return trained

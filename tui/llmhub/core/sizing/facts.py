@@ -44,6 +44,27 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How a daemon runs every model, as far as its settings can be seen; its defaults where they cannot."""
+
+    kv_type: str = "f16"
+    """`OLLAMA_KV_CACHE_TYPE`."""
+    parallel: int = 1
+    """`OLLAMA_NUM_PARALLEL`, slots."""
+    flash_attention: bool = True
+    """Unless `OLLAMA_FLASH_ATTENTION` switches it off."""
+
+    def setup(self, context: int, *, one_slot: bool = False) -> Setup:
+        """For a context of so many tokens a slot.
+
+        Args:
+            one_slot: Whether the daemon gives this kind of model one slot, whatever is set.
+        """
+        slots = 1 if one_slot else self.parallel
+        return Setup(context, self.kv_type, slots, flash_attention=self.flash_attention)
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """How a model is to be run."""
 

@@ -72,6 +72,11 @@ class Family:
     """Whether the embedding table is held twice when the file is not mapped."""
     swaps_mla: bool = False
 
+    @property
+    def one_slot(self) -> bool:
+        """Whether the daemon gives it one slot, whatever `OLLAMA_NUM_PARALLEL` says."""
+        return self.architecture.startswith(_ONE_SLOT)
+
 
 _FAMILIES = {
     family.architecture: family
@@ -140,6 +145,8 @@ _FAMILIES = {
         Family("rwkv7", mixer=Mixer.RECURRENT),
     )
 }
+_ONE_SLOT = ("qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h", "mllama")
+"""What the daemon gives one slot whatever is set, by how its name begins (memory-sizing.md, a6)."""
 _DIALECT = {
     "gptoss": "gpt-oss",
     "olmo3": "olmo2",

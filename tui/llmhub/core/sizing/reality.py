@@ -19,7 +19,7 @@ from llmhub.core.sizing.assess import SizedModel
 from llmhub.core.sizing.blocks import KV_TYPES
 from llmhub.core.sizing.compute import metal_extra_bytes, output_bytes
 from llmhub.core.sizing.details import HEADER_ROOM_BYTES
-from llmhub.core.sizing.facts import Setup
+from llmhub.core.sizing.facts import EngineSettings, Setup
 from llmhub.core.sizing.predictions import Basis, Prediction, PredictionBook
 from llmhub.core.sizing.shapes import ModelShape
 from llmhub.core.sizing.weights import listed_bytes
@@ -42,7 +42,7 @@ class Expected:
 
 
 def expected(
-    sized: SizedModel | None, loaded: LoadedModel, *, kv_type: str, placement: Placement | None
+    sized: SizedModel | None, loaded: LoadedModel, *, engine: EngineSettings, placement: Placement | None
 ) -> Expected | None:
     """What a daemon from 0.30 on should say of `loaded`.
 
@@ -53,10 +53,10 @@ def expected(
     Returns:
         `None` when it cannot be said: unknown insides, no context told.
     """
-    if sized is None or sized.shape is None or not loaded.context_tokens or kv_type not in KV_TYPES:
+    if sized is None or sized.shape is None or not loaded.context_tokens or engine.kv_type not in KV_TYPES:
         return None
     on_gpu = loaded.gpu_fraction
-    setup = Setup(max(loaded.context_tokens, LEAST_ENGINE_CONTEXT), kv_type)
+    setup = engine.setup(max(loaded.context_tokens, LEAST_ENGINE_CONTEXT), one_slot=sized.one_slot)
     known = placement if placement is not Placement.CPU else None
     where = (known or Placement.UNIFIED) if on_gpu else Placement.CPU
     need = sized.need(setup, where)
@@ -107,7 +107,7 @@ class LoadChecks:
         *,
         machine_id: str | None,
         sized: Callable[[str], SizedModel | None],
-        kv_type: Callable[[], str],
+        engine: Callable[[], EngineSettings],
         placement: Callable[[], Placement | None],
         now: Callable[[], datetime],
         keep: Callable[[Prediction], None],
@@ -115,7 +115,7 @@ class LoadChecks:
         self.book = book
         self._machine_id = machine_id
         self._sized = sized
-        self._kv_type = kv_type
+        self._engine = engine
         self._placement = placement
         self._now = now
         self._keep = keep
@@ -144,8 +144,8 @@ class LoadChecks:
         sized = self._sized(loaded.name)
         if sized is None or is_file_size(sized, loaded.size_bytes):
             return None
-        kv_type = self._kv_type()
-        said = expected(sized, loaded, kv_type=kv_type, placement=self._placement())
+        engine = self._engine()
+        said = expected(sized, loaded, engine=engine, placement=self._placement())
         if said is None:
             return None
         return Prediction(
@@ -155,7 +155,7 @@ class LoadChecks:
             daemon_version=version,
             machine_id=self._machine_id,
             context_tokens=loaded.context_tokens or 0,
-            kv_type=kv_type,
+            kv_type=engine.kv_type,
             predicted_bytes=said.bytes,
             measured_bytes=loaded.size_bytes,
             vram_bytes=loaded.vram_bytes,
