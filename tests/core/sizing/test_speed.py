@@ -19,6 +19,7 @@ from llmhub.core.sizing.speeds import Chip, Speed, SpeedBasis, SpeedClass
 from llmhub.core.sizing.state import state_of
 from llmhub.core.sizing.verdicts import Verdict, VerdictKind, judge
 from llmhub.core.sizing.weights import Weights
+from llmhub.machine.chips import find_chip
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 CHIPS = Path(__file__).resolve().parents[3] / "tui" / "llmhub" / "machine" / "chips.json"
@@ -235,3 +236,12 @@ def test_a_measured_speed_stands_alone() -> None:
     assert (found.per_s, found.basis) == (47.2, SpeedBasis.MEASURED)
     assert (found.low_per_s, found.high_per_s, found.ceiling_per_s) == (None, None, None)
     assert found.words == "median of 12 turns on this machine"
+
+
+def test_a_model_that_only_embeds_has_no_decode_speed() -> None:
+    told = {"general.architecture": "nomic-bert", "nomic-bert.block_count": 12, "nomic-bert.embedding_length": 768}
+
+    speed = estimate(shape_of(ModelFacts(told)), Weights(10**8), 0, find_chip("M4"), None)
+
+    assert speed.per_s is None
+    assert "decodes nothing" in speed.words

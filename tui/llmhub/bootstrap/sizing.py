@@ -29,12 +29,15 @@ async def chip_here(world: World) -> Chip | None:
     if world.host.place != THIS_MACHINE:
         return None
     machine = await world.machine()
-    from llmhub.machine import nvidia
+    from llmhub.machine import apple, nvidia
     from llmhub.machine.chips import chip_of_machine
 
     def found() -> Chip | None:
         card_bytes = next((card.total_bytes for card in nvidia.cards()), None)
-        return chip_of_machine(machine, card_bytes)
+        chip = chip_of_machine(machine, card_bytes)
+        if chip is not None and chip.kind == "apple" and chip.note:  # one name, two bandwidths: the cores tell
+            chip = chip_of_machine(machine, card_bytes, apple.gpu_cores())
+        return chip
 
     return await asyncio.to_thread(found)
 

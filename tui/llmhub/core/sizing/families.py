@@ -73,6 +73,11 @@ class Family:
     swaps_mla: bool = False
 
     @property
+    def is_encoder(self) -> bool:
+        """Whether it only embeds."""
+        return self.architecture.startswith(_ENCODERS)
+
+    @property
     def one_slot(self) -> bool:
         """Whether the daemon gives it one slot, whatever `OLLAMA_NUM_PARALLEL` says."""
         return self.architecture.startswith(_ONE_SLOT)
@@ -145,6 +150,8 @@ _FAMILIES = {
         Family("rwkv7", mixer=Mixer.RECURRENT),
     )
 }
+_ENCODERS = ("bert", "nomic-bert", "jina-bert", "modern-bert", "neo-bert", "gemma-embedding", "t5encoder")
+"""What only embeds, by how its name begins: it decodes nothing."""
 _ONE_SLOT = ("qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h", "mllama")
 """What the daemon gives one slot whatever is set, by how its name begins (memory-sizing.md, a6)."""
 _DIALECT = {

@@ -21,6 +21,9 @@ NO_BANDWIDTH = Speed(
 """For a computer without a card, and for a chip that is not in the table."""
 
 
+NO_DECODING = Speed(None, None, None, None, None, "it embeds and decodes nothing")
+
+
 def decode_speed(
     read_bytes: int, state_bytes: int, layers: int, expert_layers: int, chip: Chip, *, cpu_share: float = 0.0
 ) -> Speed:
@@ -63,6 +66,8 @@ def estimate(
         return NO_BANDWIDTH
     if shape is None or weights is None:
         return NO_SPEED
+    if shape.family.is_encoder:
+        return NO_DECODING
     read = weights.read_bytes(shape)
     layers = len(shape.layers)
     if verdict is not None and verdict.kind is VerdictKind.DOES_NOT_FIT:
