@@ -246,7 +246,7 @@ def test_the_way_in_loads_nothing_of_llmhub() -> None:
 # -- the first frame --------------------------------------------------------------------------------
 
 FIRST_FRAME = {
-    "bootstrap": ["signals", "world"],
+    "bootstrap": ["outside", "signals", "world"],
     "core": [
         "addresses",
         "config",

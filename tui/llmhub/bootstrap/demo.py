@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmhub.bootstrap.world import CATALOG_FOLDER, World
+from llmhub.bootstrap.outside import CATALOG_FOLDER
+from llmhub.bootstrap.world import World
 from llmhub.core.catalog import Catalog
 from llmhub.core.memory import GIB, MemoryState, MemoryTerm, Placement
 from llmhub.core.models import Manifest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from llmhub.core.places import THIS_MACHINE
 
 if TYPE_CHECKING:
-    from llmhub.bootstrap.world import World
+    from llmhub.bootstrap.outside import Outside
     from llmhub.core.memory import MemoryState
     from llmhub.core.sizing.facts import EngineSettings, ModelFacts
     from llmhub.core.sizing.speeds import Chip
@@ -24,7 +24,7 @@ _OFF = {"0", "f", "false"}
 """What Go takes for false."""
 
 
-async def chip_here(world: World) -> Chip | None:
+async def chip_here(world: Outside) -> Chip | None:
     """What models run on, from the table of chips; `None` where the daemon is elsewhere or the table lacks it."""
     if world.host.place != THIS_MACHINE:
         return None
@@ -42,7 +42,7 @@ async def chip_here(world: World) -> Chip | None:
     return await asyncio.to_thread(found)
 
 
-async def engine_here(world: World) -> EngineSettings:
+async def engine_here(world: Outside) -> EngineSettings:
     """How the daemon runs models, as far as its settings can be seen; its defaults where they cannot."""
     from llmhub.core.sizing.facts import EngineSettings
 
