@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from llmhub.bootstrap import World
+from llmhub.bootstrap.outside import Outside
 from llmhub.core.catalog import CatalogEntry, CatalogError, Variant
 from llmhub.core.memory import GIB, MemoryState, Placement
 from llmhub.core.models import LoadedModel, ModelDetails
@@ -134,7 +135,8 @@ def test_a_file_that_is_no_model_is_told_in_three_parts(
 
 
 def test_the_shipped_catalogue_sizes_a_name_offline(llmhub: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SimWorld, "catalog", property(lambda world: vars(World)["catalog"].func(world)))  # the real one
+    real = vars(Outside)["catalog"]
+    monkeypatch.setattr(SimWorld, "catalog", property(lambda world: real.func(world)))
     llmhub.host = FakeHost()
     llmhub.host.down = True
 
