@@ -13,8 +13,9 @@ from llmhub.bootstrap import World
 from llmhub.bootstrap.outside import Outside
 from llmhub.core.catalog import CatalogEntry, CatalogError, Variant
 from llmhub.core.memory import GIB, MemoryState, Placement
-from llmhub.core.models import LoadedModel, ModelDetails
+from llmhub.core.models import LoadedModel, Manifest, ManifestLayer, ModelDetails
 from llmhub.core.places import Place, PlaceKind
+from llmhub.core.sizing.disk import ModelsFolder
 from llmhub.core.sizing.facts import EngineSettings
 from llmhub.core.sizing.predictions import Basis, Prediction, PredictionBook
 from support.booking import a_turn
@@ -655,3 +656,28 @@ def test_a_model_that_the_daemon_tells_too_little_of_is_unknown(llmhub: Commands
 
     assert (done.code, done.json["verdict"], done.json["architecture"]) == (4, "unknown", "llama")
     assert "layers" in done.json["reasons"][-1]
+
+
+# -- the disk ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("free", "says"), [(100 * GIB, "of the disk are free"), (10 * GIB, "too few"), (None, "cannot be told")]
+)
+def test_room_on_the_disk_is_told_for_what_would_be_pulled_here(
+    llmhub: Commands, around: Surroundings, monkeypatch: pytest.MonkeyPatch, free: int | None, says: str
+) -> None:
+    async def folder(_world: World) -> ModelsFolder:
+        return ModelsFolder("/models", "a test", free, frozenset())
+
+    monkeypatch.setattr(SimWorld, "models_folder", folder)
+    llmhub.host = FakeHost()
+    layers = (ManifestLayer("sha256:" + "a" * 64, 19 * GIB, "model"),)
+    around.catalog.entries["qwen2.5:32b"] = entry(manifest=Manifest("b" * 64, layers))
+
+    here = llmhub("fit", "qwen2.5:32b", "--json").json["reasons"]
+    elsewhere = llmhub("fit", "qwen2.5:32b", "--memory", "64GiB", "--json").json["reasons"]
+
+    assert any("19.0 GiB are to be fetched" in reason for reason in here)
+    assert any(says in reason for reason in here)
+    assert not any("fetched" in reason for reason in elsewhere)

@@ -14,7 +14,7 @@ from llmhub.cli.fit_asked import FitAsked, MisuseError
 from llmhub.cli.fit_machine import Daemon
 from llmhub.core.catalog import CatalogEntry, CatalogError, Variant
 from llmhub.core.errors import LLMHubError
-from llmhub.core.models import InstalledModel
+from llmhub.core.models import InstalledModel, ManifestLayer
 from llmhub.core.names import ModelName, name_key
 from llmhub.core.plain import one_line
 from llmhub.core.sizing import quantizations
@@ -52,6 +52,8 @@ class Subject:
     notes: tuple[str, ...] = ()
     own_bytes: int = 0
     measured: Speed | None = None
+    layers: tuple[ManifestLayer, ...] | None = None
+    """What a pull would bring; `None` where nobody lists it, or where nothing would be pulled."""
 
 
 async def subject_for(world: World, asked: FitAsked, daemon: Daemon) -> Subject:
@@ -190,6 +192,7 @@ async def _of_catalogue(world: World, name: str) -> Subject:
         fetched_at=entry.fetched_at,
         from_cache=entry.from_cache,
         problem=entry.problem,
+        layers=entry.manifest.layers if entry.manifest is not None else None,
         why_unknown=why,
         notes=_entry_notes(entry),
     )

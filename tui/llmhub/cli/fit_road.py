@@ -13,6 +13,7 @@ from llmhub.core.errors import LLMHubError
 from llmhub.core.models import context_to_ask
 from llmhub.core.sizing.assess import assess, refused
 from llmhub.core.sizing.blocks import QUANTIZED_KV
+from llmhub.core.sizing.disk import disk_verdict
 from llmhub.core.sizing.facts import Setup
 from llmhub.core.sizing.families import family_of
 from llmhub.core.sizing.report import FitReport
@@ -86,7 +87,7 @@ async def fit_for(world: World, asked: FitAsked) -> Fitted:
         report = replace(report, speed=NO_CHIP)
     if report.context_trained is None:
         report = replace(report, context_trained=subject.context_trained)
-    notes = (*report.notes, *subject.notes, *_slot_notes(report))
+    notes = (*report.notes, *subject.notes, *_slot_notes(report), *await _disk_notes(world, asked, subject))
     return Fitted(
         replace(report, notes=notes),
         subject.origin,
@@ -120,6 +121,17 @@ def _context(world: World, asked: FitAsked, subject: Subject) -> int:
         trained=(shape.context_trained if shape else None) or subject.context_trained,
         default=world.config.chat_context,
     )
+
+
+async def _disk_notes(world: World, asked: FitAsked, subject: Subject) -> tuple[str, ...]:
+    """Whether there is room on the disk for a pull, where it would be pulled to this machine."""
+    if asked.is_imagined or subject.layers is None:
+        return ()
+    folder = await world.models_folder()
+    if folder is None:
+        return ()
+    told = disk_verdict(subject.layers, folder.present, folder.free_bytes)
+    return tuple(f"{reason[:1].lower()}{reason[1:]}".removesuffix(".") for reason in told.reasons)
 
 
 def _slot_notes(report: FitReport) -> tuple[str, ...]:
