@@ -144,7 +144,7 @@ def _peak(shape: ModelShape, w: Widths, batch: int, parallel: int) -> Fraction:
         case Quirk.GEMMA4 if shape.per_layer_embedding:
             peak += shape.per_layer_embedding + w.q
         case Quirk.DEEPSTACK:
-            peak += 6 * w.e
+            peak += 6 * w.e - max(0, w.q - w.e)  # queries wider than a row are gone by then
         case Quirk.COHERE2:
             peak += w.e
         case Quirk.SHORT_CONV:
@@ -188,7 +188,8 @@ def _recurrent_phases(shape: ModelShape, batch: int, parallel: int) -> list[Frac
     channels = shape.inner + 2 * shape.groups * shape.state
     matrix = Fraction(shape.inner * shape.state * parallel, batch)
     if shape.family.quirk is Quirk.DELTA_NET:
-        return [Fraction(7, 2) * channels, Fraction(5, 2) * channels + 3 * matrix]
+        shifted = Fraction(6 * channels * parallel, batch)
+        return [3 * channels + 3 * shape.embedding + shifted, Fraction(5, 2) * channels + 3 * matrix]
     joined = shape.inner + channels + shape.time_steps
     carried = matrix + Fraction(6 * channels * parallel, batch)
     return [joined + 2 * channels + 3 * shape.inner + shape.embedding + carried]
