@@ -84,7 +84,7 @@ def test_a_name_that_the_registry_does_not_know_is_told(home: Home, name: str) -
     done = home.run("pull", unknown)
 
     assert done.returncode == 1
-    assert "No such model or tag" in done.stderr
+    assert "no such model or tag" in done.stderr.casefold()
 
 
 def test_what_was_pulled_can_be_asked_and_deleted(home: Home, daemon: Daemon, name: str) -> None:
