@@ -84,6 +84,8 @@ def with_room(sized: SizedModel, setup: Setup, memory: MemoryState | None) -> Se
     """
     if memory is None or sized.shape is None or sized.weights is None or setup.batch is not None:
         return setup
+    if sized.weights.resident_bytes(sized.shape, memory.placement) >= memory.capacity_bytes:
+        return setup  # no batch is small enough
     if setup.micro_batch <= SMALLEST_BATCH or has_room(sized.shape, sized.weights, setup, memory):
         return setup
     for batch in (1024, SMALLEST_BATCH):
