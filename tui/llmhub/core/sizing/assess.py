@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from llmhub.core.catalog import Variant
 from llmhub.core.memory import GIB, MemoryState, Placement
 from llmhub.core.sizing.blocks import KV_TYPES, QUANTIZED_KV
-from llmhub.core.sizing.contexts import SMALLEST_BATCH, has_room, largest_context
+from llmhub.core.sizing.contexts import SMALLEST_BATCH, largest_context
 from llmhub.core.sizing.facts import ModelFacts, Setup
 from llmhub.core.sizing.ladder import ladder_of, rungs_of
 from llmhub.core.sizing.need import Need, need_of
@@ -17,7 +17,7 @@ from llmhub.core.sizing.shapes import ModelShape, ShapeError, shape_of
 from llmhub.core.sizing.speed import NO_BANDWIDTH, estimate
 from llmhub.core.sizing.speeds import NO_SPEED, Chip, Speed
 from llmhub.core.sizing.state import State, state_of
-from llmhub.core.sizing.verdicts import Holder, judge, unknown
+from llmhub.core.sizing.verdicts import Holder, judge, reserve_of, unknown
 from llmhub.core.sizing.weights import Weights, weights_of
 
 VISION_WORKSPACE_BYTES = 2**30
@@ -82,17 +82,27 @@ def with_room(sized: SizedModel, setup: Setup, memory: MemoryState | None) -> Se
     Source: server/sched.go of ollama (memory-sizing.md, a6). A batch that was given stays, and so does the daemon's
     own choice where no batch makes it fit.
     """
-    if memory is None or sized.shape is None or sized.weights is None or setup.batch is not None:
-        return setup
-    if sized.weights.resident_bytes(sized.shape, memory.placement) >= memory.capacity_bytes:
-        return setup  # no batch is small enough
-    if setup.micro_batch <= SMALLEST_BATCH or has_room(sized.shape, sized.weights, setup, memory):
-        return setup
+    return _settled(sized, setup, memory)[0]
+
+
+def _settled(sized: SizedModel, setup: Setup, memory: MemoryState | None) -> tuple[Setup, Need | None]:
+    """See `with_room`; and the need that comes of it."""
+    need = sized.need(setup, memory.placement if memory else Placement.CPU)
+    if need is None or memory is None or setup.batch is not None or setup.micro_batch <= SMALLEST_BATCH:
+        return setup, need
+    if _is_within(need, memory) or need.weights_bytes >= memory.capacity_bytes:
+        return setup, need
     for batch in (1024, SMALLEST_BATCH):
-        smaller = replace(setup, batch=batch)
-        if batch < setup.micro_batch and has_room(sized.shape, sized.weights, smaller, memory):
-            return smaller
-    return setup
+        if batch < setup.micro_batch:
+            smaller = replace(setup, batch=batch)
+            less = sized.need(smaller, memory.placement)
+            if less is not None and _is_within(less, memory):
+                return smaller, less
+    return setup, need
+
+
+def _is_within(need: Need, memory: MemoryState) -> bool:
+    return need.total_bytes + reserve_of(need.total_bytes, memory) <= memory.capacity_bytes
 
 
 def assess(
@@ -125,8 +135,7 @@ def assess(
     refusal = refused(setup)
     asked, need = setup, None
     if sized is not None and refusal is None:
-        setup = with_room(sized, setup, memory)
-        need = sized.need(setup, memory.placement if memory else Placement.CPU)
+        setup, need = _settled(sized, setup, memory)
         if need is not None and correction_bytes:
             need = replace(need, correction_bytes=correction_bytes)
     why = refusal or why_unknown or (sized.why_not if sized is not None else "")
@@ -149,8 +158,7 @@ def assess(
             speed=measured or NO_SPEED,
         )
     shape, weights, facts = sized.shape, sized.weights, sized.facts
-    state = state_of(shape, setup)
-    context_bytes = (state.kv_bytes + state.recurrent_bytes) // max(1, setup.parallel)
+    context_bytes = need.state_bytes // max(1, setup.parallel)
     speed = measured or (estimate(shape, weights, context_bytes, chip, verdict) if chip else NO_BANDWIDTH)
     chosen = quantization or facts.quantization
     ladder: tuple[LadderRow, ...] = ()
