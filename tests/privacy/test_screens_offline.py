@@ -140,7 +140,7 @@ async def test_the_switch_in_the_app_ends_what_streams_and_lets_nothing_more_out
     own_home: Path, daemon: OllamaSimulator, tmp_path: Path
 ) -> None:
     ca = private_ca(tmp_path / "ca", HOST)
-    sim = OpenRouterSimulator(OpenRouterScript(key=KEY, crowd=3, tokens_per_s=50, first_token_s=0))
+    sim = OpenRouterSimulator(OpenRouterScript(key=KEY, crowd=3, tokens_per_s=15, first_token_s=0))
     async with (
         sim,
         tls_front(sim.port, ca.server) as port,

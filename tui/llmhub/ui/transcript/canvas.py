@@ -37,6 +37,8 @@ FRAME_S = 1 / 25
 """Least time between two frames. What is shown last does not wait for it: see `flush`."""
 THUMB_S = 0.5
 """Least time between two moves of the thumb while a reply streams and the end is in view."""
+_NOT_YET_S = 0.01
+"""How long to wait before it is looked again whether the parser is there."""
 _SETTLE = 30
 """Most passes until the rows on the screen have their exact heights; two are usual."""
 
@@ -101,7 +103,11 @@ class Canvas(ScrollView):
             self._frame_due = None
         if not self._fed:
             return
-        self._last_frame = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        if inline.is_preparing():
+            self._frame_due = loop.call_later(_NOT_YET_S, self._frame_is_due)
+            return
+        self._last_frame = loop.time()
         fed, self._fed = list(self._fed.values()), {}
         for turn in fed:
             self._document.follow(turn)

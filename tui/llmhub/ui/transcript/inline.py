@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,27 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("strikethrough")
 
 
+class _Preparing:
+    """Whether a thread is importing the parser: the loop would wait for its import lock meanwhile."""
+
+    threads = 0
+    lock = threading.Lock()
+
+
 def prepare() -> None:
     """Import the parser, which takes a tenth of a second: for a thread, while the first word is waited for."""
-    _parser()
+    with _Preparing.lock:
+        _Preparing.threads += 1
+    try:
+        _parser()
+    finally:
+        with _Preparing.lock:
+            _Preparing.threads -= 1
+
+
+def is_preparing() -> bool:
+    """Whether a thread is at it; what is to be drawn can wait that long."""
+    return _Preparing.threads > 0
 
 
 def labels(text: str) -> set[str]:
