@@ -481,3 +481,16 @@ async def test_the_hub_judges_by_what_is_loaded_and_the_disk_of_the_models() -> 
     assert ask.check.verdict is not None
     assert [holder.name for holder in ask.check.verdict.to_unload] == ["b:1"]
     await hub.stop()
+
+
+def test_adapters_and_a_draft_model_of_the_package_count_before_a_pull() -> None:
+    plain = small("llama3.1:8b")
+    packed = replace(plain, adapter_bytes=2 * GIB, draft_bytes=GIB)
+
+    needs = [check_of("llama3.1:8b", entry, around()).report for entry in (plain, packed)]
+
+    assert needs[0] is not None
+    assert needs[1] is not None
+    assert needs[0].need is not None
+    assert needs[1].need is not None
+    assert needs[1].need.total_bytes == needs[0].need.total_bytes + 3 * GIB

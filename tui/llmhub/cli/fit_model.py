@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,15 +19,13 @@ from llmhub.core.names import ModelName, name_key
 from llmhub.core.plain import one_line
 from llmhub.core.sizing import quantizations
 from llmhub.core.sizing.assess import SizedModel, understood
-from llmhub.core.sizing.ladder import guessed_bytes
+from llmhub.core.sizing.entries import sized_entry
 from llmhub.core.sizing.speeds import Speed
-from llmhub.core.sizing.weights import Weights
 
 if TYPE_CHECKING:
     from llmhub.bootstrap import World
 
 INSTALLED, TO_PULL, FILE = "installed", "to pull", "in this file"
-COUNT = "general.parameter_count"
 _SAME_MODEL = 0.02
 """How far parameter counts may differ and be those of one model: vision parts are counted by some."""
 
@@ -176,7 +174,7 @@ async def _of_catalogue(world: World, name: str) -> Subject:
             problem=None,
             why_unknown="it runs in Ollama's cloud, not in this memory",
         )
-    sized = await asyncio.to_thread(_understood, entry)
+    sized = await asyncio.to_thread(sized_entry, entry)
     why = ""
     if sized is None:
         why = _clause(entry.problem.happened) if entry.problem else "its insides are not known"
@@ -196,30 +194,6 @@ async def _of_catalogue(world: World, name: str) -> Subject:
         why_unknown=why,
         notes=_entry_notes(entry),
     )
-
-
-def _understood(entry: CatalogEntry) -> SizedModel | None:
-    """With what the entry knows besides, and the weights by the usual mix where no listing has them."""
-    facts = entry.facts
-    if facts is None:
-        return None
-    if entry.parameters is not None and COUNT not in facts.metadata and not facts.tensors:
-        facts = replace(facts, metadata={**facts.metadata, COUNT: entry.parameters})
-    sized = understood(facts)
-    if sized.weights is None and sized.shape is not None and entry.quantization:
-        mix = quantizations.plain_name(entry.quantization)
-        estimated = (entry.stock_bytes or {}).get(mix) or guessed_bytes(sized.shape, mix)
-        if estimated is not None:
-            sized = SizedModel(facts, sized.shape, Weights(estimated, is_exact=False))
-    return _with_adapters(sized, entry)
-
-
-def _with_adapters(sized: SizedModel, entry: CatalogEntry) -> SizedModel:
-    """With what a package holds beside the model's own weights."""
-    beside = entry.adapter_bytes + entry.draft_bytes
-    if sized.weights is None or not beside:
-        return sized
-    return replace(sized, weights=replace(sized.weights, text_bytes=sized.weights.text_bytes + beside))
 
 
 def _entry_notes(entry: CatalogEntry) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from llmhub.core.errors import LLMHubError
 from llmhub.core.memory import MemoryState, Placement
 from llmhub.core.models import LoadedModel, context_to_ask
 from llmhub.core.names import name_key
-from llmhub.core.sizing.assess import SizedModel, assess, understood
+from llmhub.core.sizing.assess import SizedModel, assess
 from llmhub.core.sizing.disk import DiskVerdict, ModelsFolder, disk_verdict
+from llmhub.core.sizing.entries import sized_entry
 from llmhub.core.sizing.facts import EngineSettings
 from llmhub.core.sizing.report import FitReport, LadderRow
 from llmhub.core.sizing.verdicts import HOST_RESERVE_BYTES, Holder, Verdict, VerdictKind, fewest
@@ -192,7 +193,7 @@ def check_of(
         return PullCheck(name, entry, None, disk, around.folder, is_update=is_update)
     told = problem or (entry.problem if entry is not None else None)
     why = why_unknown or (told.happened[:1].lower() + told.happened[1:] if told is not None else "")
-    sized = understood(entry.facts) if entry is not None and entry.facts is not None else None
+    sized = sized_entry(entry) if entry is not None else None
     others = tuple(holder for holder in around.holders if name_key(holder.name) != key)
     report = assess(
         name,
